@@ -1,0 +1,1 @@
+"""Translation between each platform's wire format and the language of ``policies``: bytes in, values out."""

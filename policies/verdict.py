@@ -1,0 +1,91 @@
+"""What may be answered: verdicts of one rule, the decision of a gate, and the reason codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from policies.message import Content, Instant, Message, Private
+
+
+class ReasonCode(StrEnum):
+    """Stable words for why. Logs, decision records and documents use them; they are never renamed."""
+
+    STORY_MENTION = "story_mention"
+    STORY_REPLY = "story_reply"
+    STORY_SHARE = "story_share"
+    FACEBOOK_CDN = "facebook_cdn"
+    VIEW_ONCE = "view_once"
+    ENCRYPTED = "encrypted"
+    TENANT_HOST = "tenant_host"
+    TENANT_KIND = "tenant_kind"
+    TENANT_STANDBY = "tenant_standby"
+    TENANT_HISTORY = "tenant_history"
+    TENANT_PROFILE = "tenant_profile"
+    TENANT_MEDIA = "tenant_media"
+    UNSENT = "unsent"
+    TOO_OLD = "too_old"
+    POLICY_ERROR = "policy_error"
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something was done: the code, the rule that said so, and the clauses that it serves."""
+
+    code: ReasonCode
+    rule: str
+    clauses: tuple[str, ...]
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """Nothing to say against it."""
+
+
+class Amend(Private, frozen=True, kw_only=True):
+    """Keep it, with this content instead. Identity cannot be amended."""
+
+    content: Content
+    code: ReasonCode
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """Not before this instant (outbound)."""
+
+    until: Instant
+    code: ReasonCode
+
+
+class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
+    """Withhold it for a person to look at."""
+
+    code: ReasonCode
+
+
+class Drop(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep nothing of its content."""
+
+    code: ReasonCode
+
+
+Verdict = Allow | Amend | Delay | Quarantine | Drop
+
+ALLOW = Allow()
+
+
+class Outcome(StrEnum):
+    """What a gate decided in the end."""
+
+    ALLOWED = "allowed"
+    AMENDED = "amended"
+    DELAYED = "delayed"
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"
+
+
+class Decision(Private, frozen=True, kw_only=True):
+    """A gate's answer with its trace: the message as it may go on (None when dropped), and why."""
+
+    outcome: Outcome
+    message: Message | None
+    reasons: tuple[Reason, ...] = ()
+    until: Instant | None = None
