@@ -142,7 +142,7 @@ class Identifier(Private, frozen=True, kw_only=True, gc=False):
 class Media(Private, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One attachment: a reference and what is known of it, never the bytes.
 
-    ``id`` is the platform's media id; ``vendor_type`` is kept only when a connector's table knows it;
+    ``id`` is the platform's media id;
     ``removed`` says why ``url`` (and ``id``) are absent: a reason code.
     """
 
@@ -160,14 +160,13 @@ class Content(Private, frozen=True, kw_only=True, omit_defaults=True):
 
     ``details`` is a JSON tree under keys of our own vocabulary (location, contacts, interactive, order,
     template, referral, context …); every string in it is outside text. ``profile`` is how the person
-    called themselves: name, username. ``damaged`` says that U+0000 or lone surrogates became U+FFFD.
+    called themselves: name, username.
     """
 
     text: str | None = None
     media: tuple[Media, ...] = ()
     details: Mapping[str, Json] = {}
     profile: Mapping[str, str] = {}
-    damaged: bool = False
 
 
 class Message(Private, frozen=True, kw_only=True):
