@@ -1,0 +1,120 @@
+"""What travels from the socket to the ledger and back: deliveries, governed events, dispositions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from policies.event import Event, MessageEdited, MessageReceived, Unrecognised
+from policies.gate import decide
+from policies.message import Instant, Private
+from policies.rules import NEVER_RECORD
+from policies.tenant import Facts
+from policies.verdict import Outcome, Reason
+from worker.tenants import Tenant, TenantConnector
+
+
+class Disposition(StrEnum):
+    """What was done with one event. Log lines, metrics, counters and decision records use these words."""
+
+    STORED = "stored"
+    EDITED = "edited"
+    UNSENT = "unsent"
+    UPDATED = "updated"
+    DUPLICATE = "duplicate"
+    DROPPED = "dropped"
+    WITHHELD = "withheld"
+    NOTED = "noted"
+    UNRECOGNISED = "unrecognised"
+    FOREIGN = "foreign"
+
+
+class Governed(Private, frozen=True):
+    """An event after NEVER_RECORD: safe to keep as far as that gate goes.
+
+    ``dropped`` means that nothing of its content may be kept; ``reasons`` is the gate's trace.
+    """
+
+    event: Event
+    reasons: tuple[Reason, ...] = ()
+    dropped: bool = False
+
+
+class Delivery(Private, frozen=True, kw_only=True):
+    """One authentic webhook request on its way to the ledger.
+
+    ``foreign`` counts the events of accounts that are not this tenant's: they were dropped unread.
+    ``token`` is whatever the intake needs to find the waiting request again.
+    """
+
+    tenant: Tenant
+    source: TenantConnector
+    received_at: Instant
+    size: int
+    events: Sequence[Governed]
+    foreign: int = 0
+    replaced_characters: bool = False
+    token: Any = None
+
+
+class Settled(Private, frozen=True, kw_only=True):
+    """What became of one event, free of content: fit for logs, metrics and decision records.
+
+    ``ref`` is the message's keyed reference in hex ("" where the event is about no message).
+    ``person`` is the conversation's opaque id in hex, "" where unknown.
+    """
+
+    event: str
+    account: str
+    disposition: Disposition
+    reasons: tuple[Reason, ...] = ()
+    ref: str = ""
+    person: str = ""
+    shape: str = ""
+
+
+class Committed(Private, frozen=True, kw_only=True):
+    """One delivery after its commit, for the log and the metrics.
+
+    ``sequence`` and ``head`` (hex) are the tenant's decision chain after this commit; durations in
+    microseconds: ``queued`` from submission to the start of the batch, ``commit`` the transaction.
+    """
+
+    delivery: Delivery
+    settled: Sequence[Settled]
+    sequence: int
+    head: str
+    queued: int
+    commit: int
+    batch: int
+
+
+class Answer(StrEnum):
+    """What the waiting request is told."""
+
+    COMMITTED = "committed"
+    UNAVAILABLE = "unavailable"
+
+
+Answers = Callable[[Sequence[tuple[Delivery, Answer]]], None]
+"""Called on the writer's thread once per batch, after the commit (or its failure)."""
+
+RULE_FAILED: Final = "rule_failed"
+
+
+def govern(event: Event, facts: Facts) -> Governed:
+    """Run NEVER_RECORD on an event. An event whose rules fail is reduced to a shape: fail closed."""
+    if not isinstance(event, (MessageReceived, MessageEdited)):
+        return Governed(event)
+    decision = decide(event.message, facts, NEVER_RECORD)
+    if decision.outcome is Outcome.ALLOWED:
+        return Governed(event)
+    if decision.outcome is Outcome.DROPPED:
+        return Governed(event, decision.reasons, dropped=True)
+    if decision.outcome is Outcome.QUARANTINED or decision.message is None:
+        shape = f"message:{event.message.kind}"
+        return Governed(Unrecognised(account=event.account, shape=shape, why=RULE_FAILED), decision.reasons)
+    return Governed(msgspec.structs.replace(event, message=decision.message), decision.reasons)
