@@ -1,0 +1,177 @@
+"""One platform message as the ledger holds it, and how two accounts of it become one.
+
+Deliveries are duplicated, late and out of order. ``join`` is commutative, associative and idempotent, so
+that any permutation, repetition or split of the same deliveries ends in the same record:
+absent → stored → edited(n) → unsent, forwards only. ``unsent`` is final and holds no content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from policies.event import DeliveryReported, MessageEdited, MessageReceived, MessageUnsent
+from policies.message import Instant, Private
+
+
+class State(IntEnum):
+    """How far a message came. ABSENT: only heard of (a receipt), its message never came."""
+
+    ABSENT = 0
+    STORED = 1
+    UNSENT = 2
+
+
+class Source(IntEnum):
+    """Who told us the circumstances (time, kind, direction); the better source wins."""
+
+    RECEIPT = 0
+    UNSEND = 1
+    EDIT = 2
+    MESSAGE = 3
+
+
+class Part(Private, frozen=True, array_like=True, gc=False):
+    """One part of the content with its version: ``edit_number`` 0 is the message as first sent."""
+
+    edit_number: int
+    at: Instant
+    value: Any
+
+
+class Circumstances(Private, frozen=True, kw_only=True, order=True, gc=False):
+    """What is known of a message besides its content. Field order is precedence: the least one wins."""
+
+    rank: int
+    standby: bool = False
+    occurred_at: Instant = 0
+    kind: str = ""
+    direction: str = ""
+    reply_to: bytes = b""
+    history: bool = False
+
+    @property
+    def source(self) -> Source:
+        """Where these circumstances were learnt."""
+        return Source(-self.rank)
+
+
+class Receipt(Private, frozen=True, order=True, gc=False):
+    """The highest status reported, when, and the platform's error number (0 for none)."""
+
+    status: int = 0
+    at: Instant = 0
+    error_code: int = 0
+
+
+class Record(Private, frozen=True, kw_only=True):
+    """Everything that is known of one message. ``parts`` is its content, by name, empty when unsent.
+
+    ``conversation`` is the opaque id of whom it was exchanged with, None while nobody said.
+    """
+
+    state: State = State.ABSENT
+    circumstances: Circumstances = Circumstances(rank=-Source.RECEIPT)
+    conversation: bytes | None = None
+    unsent_at: Instant | None = None
+    receipt: Receipt = Receipt()
+    withheld: bool = False
+    parts: Mapping[str, Part] = {}
+
+    @property
+    def edit_number(self) -> int:
+        """The number of the edit whose text stands; 0 when it was never edited."""
+        return max((part.edit_number for part in self.parts.values()), default=0)
+
+
+def join(one: Record, other: Record) -> Record:
+    """The record that knows what either knows."""
+    state = max(one.state, other.state)
+    return Record(
+        state=state,
+        circumstances=min(one.circumstances, other.circumstances),
+        conversation=_least(one.conversation, other.conversation),
+        unsent_at=_least(one.unsent_at, other.unsent_at),
+        receipt=max(one.receipt, other.receipt),
+        withheld=one.withheld or other.withheld,
+        parts={} if state is State.UNSENT else _newest(one.parts, other.parts),
+    )
+
+
+def record_of_message(
+    event: MessageReceived | MessageEdited, conversation: bytes | None, reply_to: bytes
+) -> Record:
+    """What a message or an edit tells. An edit replaces the parts that it brings, and always the text."""
+    message = event.message
+    edit_number = max(1, event.edit_number) if isinstance(event, MessageEdited) else 0
+    source = Source.EDIT if edit_number else Source.MESSAGE
+    content = message.content
+    values = {
+        "text": content.text,
+        "media": msgspec.to_builtins(content.media) if content.media else [],
+        "details": content.details,
+        "profile": content.profile,
+    }
+    at = message.occurred_at
+    parts = {
+        name: Part(edit_number, at, value)
+        for name, value in values.items()
+        if value or name == "text" or not edit_number
+    }
+    parts["id"] = Part(0, 0, message.id)
+    if message.thread:
+        parts["thread"] = Part(0, 0, message.thread)
+    return Record(
+        state=State.STORED,
+        circumstances=Circumstances(
+            rank=-source,
+            standby=message.standby,
+            occurred_at=at,
+            kind=message.kind.value,
+            direction=message.direction.value,
+            reply_to=reply_to,
+            history=message.history,
+        ),
+        conversation=conversation,
+        parts=parts,
+    )
+
+
+def record_of_unsend(event: MessageUnsent, conversation: bytes | None) -> Record:
+    """What an unsend tells: the tombstone, complete in itself even when its message never comes."""
+    return Record(
+        state=State.UNSENT,
+        circumstances=Circumstances(rank=-Source.UNSEND, occurred_at=event.occurred_at),
+        conversation=conversation,
+        unsent_at=event.occurred_at,
+    )
+
+
+def record_of_receipt(event: DeliveryReported) -> Record:
+    """What a delivery report tells."""
+    code = max(event.error_codes, default=0)
+    return Record(receipt=Receipt(event.status.rank, event.occurred_at, code))
+
+
+def _least(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def _newest(one: Mapping[str, Part], other: Mapping[str, Part]) -> Mapping[str, Part]:
+    if not other or one == other:
+        return one
+    return {**one, **{name: _newer(one.get(name), part) for name, part in other.items()}}
+
+
+def _newer(one: Part | None, other: Part) -> Part:
+    return other if one is None or _version(other) > _version(one) else one
+
+
+def _version(part: Part) -> tuple[int, Instant, bytes]:
+    # Equal numbers and times are decided by the value itself, so that the order of arrival never is.
+    return part.edit_number, part.at, msgspec.json.encode(part.value, order="deterministic")

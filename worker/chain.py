@@ -1,0 +1,69 @@
+"""The decision chain: what was decided in each commit, linked so that nothing can be altered or left out.
+
+A leaf is SHA-256(0x00, record); nodes are SHA-256(0x01, left, right) over leaves in order, an odd last one
+carried up (the construction of RFC 6962). ``head`` covers the previous head and the commit's own fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+GENESIS: Final = bytes(32)
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One decision, without content. ``subject`` is a salted commitment to the message's reference.
+
+    The salt lives with the conversation's key: when that is destroyed, nobody can tell whom the record was
+    about, and it still verifies. ``reasons`` are (code, rule, clauses).
+    """
+
+    connector: str
+    account: str
+    event: str
+    disposition: str
+    policy: str
+    subject: bytes
+    reasons: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    shape: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_record_decoder = msgspec.msgpack.Decoder(DecisionRecord)
+
+
+def encode(records: Sequence[DecisionRecord]) -> tuple[bytes, bytes]:
+    """The stored form of a commit's decisions and their Merkle root (32 bytes)."""
+    encoded = [_encoder.encode(record) for record in records]
+    return _encoder.encode([msgspec.Raw(item) for item in encoded]), merkle_root(encoded)
+
+
+def decode(stored: bytes) -> list[DecisionRecord]:
+    """The decisions of a commit. Raises msgspec.MsgspecError when they are damaged."""
+    return [_record_decoder.decode(item) for item in _decoder.decode(stored)]
+
+
+def root_of(stored: bytes) -> bytes:
+    """The Merkle root of a stored commit."""
+    return merkle_root([bytes(item) for item in _decoder.decode(stored)])
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The root over ``leaves``; 32 zero bytes for none."""
+    level = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        odd = level[-1:] if len(level) % 2 else []
+        level = [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
+    return level[0] if level else GENESIS
+
+
+def head(previous: bytes, tenant: str, sequence: int, committed_at: int, count: int, root: bytes) -> bytes:
+    """The chain's head after this commit."""
+    fields = msgspec.msgpack.encode((previous, tenant, sequence, committed_at, count, root))
+    return hashlib.sha256(fields).digest()

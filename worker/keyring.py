@@ -1,0 +1,165 @@
+"""The keyring: every tenant's and every conversation's key, wrapped by the master key, in a store of its own.
+
+Content backups hold no keys. Deleting a conversation's key makes its content unreadable wherever a copy of
+it lies. A new key is durable here before anything is sealed with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
+from worker.store.engine import Store, StoreError
+from worker.store.tables import ConversationKeyRow, KeyringCheckRow, KeyringTable, TenantKeyRow
+
+PSEUDONYM: Final = "pseudonym"
+"""Purpose of the key under which messages and persons are referred to."""
+
+RECORDS: Final = "records"
+"""Purpose of the key that seals what belongs to a tenant and to no conversation."""
+
+_CHECK = b"sluicegate keyring 1"
+_CACHED_KEYS = 50_000
+_BINDS = 500
+
+_tenant_keys = KeyringTable.metadata.tables[str(TenantKeyRow.__tablename__)]
+_conversation_keys = KeyringTable.metadata.tables[str(ConversationKeyRow.__tablename__)]
+_checks = KeyringTable.metadata.tables[str(KeyringCheckRow.__tablename__)]
+
+
+class ConversationKey:
+    """An opened data key: its cipher, and the salt under which decision records speak of its messages."""
+
+    __slots__ = ("cipher", "salt")
+
+    def __init__(self, key: bytes, factory: CipherFactory) -> None:
+        self.cipher: Cipher = factory(derive(key, b"content"))
+        self.salt = derive(key, b"decisions")
+
+    def __repr__(self) -> str:
+        return "<ConversationKey>"
+
+
+class Keyring:
+    """Keys by tenant and conversation. Safe to use from several threads."""
+
+    def __init__(self, store: Store, master: MasterKey, factory: CipherFactory = Aes256Gcm) -> None:
+        self.store = store
+        self._master = master
+        self._factory = factory
+        self._lock = threading.Lock()
+        self._tenants: dict[tuple[str, str], bytes] = {}
+        self._conversations: OrderedDict[tuple[str, bytes], ConversationKey] = OrderedDict()
+
+    def migrate(self) -> None:
+        """Create or update the keyring's schema. Raises StoreError."""
+        self.store.migrate()
+        self.check()
+
+    def check(self) -> None:
+        """Raise StoreError unless the schema fits and the master key is the one that this keyring knows."""
+        self.store.check_schema()
+        with self.store.transaction() as connection:
+            sealed = connection.execute(select(_checks.c.sealed)).scalar_one_or_none()
+            if sealed is None:
+                self._insert(connection, _checks, [{"id": 1, "sealed": self._master.wrap(_CHECK, b"check")}])
+                return
+        try:
+            self._master.unwrap(sealed, b"check")
+        except CryptoError:
+            raise StoreError("the master key is not the one of this keyring: give the right key file") from None
+
+    def is_new(self) -> bool:
+        """Whether no keyring has been made here yet."""
+        try:
+            return self.store.revision() is None
+        except SQLAlchemyError:
+            raise StoreError("the keyring database does not answer") from None
+
+    def tenant_key(self, tenant: str, purpose: str) -> bytes:
+        """The tenant's key for ``purpose``, made at first use and durable before it is returned."""
+        cached = self._tenants.get((tenant, purpose))
+        if cached is not None:
+            return cached
+        place = _place(tenant, purpose.encode())
+        fresh = {"tenant": tenant, "purpose": purpose, "wrapped": self._master.wrap(new_key(), place)}
+        wanted = select(_tenant_keys.c.wrapped).where(
+            _tenant_keys.c.tenant == tenant, _tenant_keys.c.purpose == purpose
+        )
+        with self.store.transaction() as connection:
+            self._insert(connection, _tenant_keys, [fresh])
+            wrapped = connection.execute(wanted).scalar_one()
+        key = self._tenants[tenant, purpose] = self._master.unwrap(wrapped, place)
+        return key
+
+    def cipher(self, tenant: str, purpose: str) -> Cipher:
+        """A cipher under the tenant's key for ``purpose``."""
+        return self._factory(derive(self.tenant_key(tenant, purpose), b"content"))
+
+    def make(self, tenant: str, conversations: Iterable[bytes]) -> None:
+        """Make a key for each conversation that has none, durably, before this returns."""
+        rows = [
+            {"tenant": tenant, "conversation": id_, "wrapped": self._master.wrap(new_key(), _place(tenant, id_))}
+            for id_ in sorted(conversations)
+        ]
+        if rows:
+            with self.store.transaction() as connection:
+                self._insert(connection, _conversation_keys, rows)
+
+    def keys(self, tenant: str, conversations: Iterable[bytes]) -> dict[bytes, ConversationKey]:
+        """The keys of these conversations; one that has been destroyed is absent."""
+        wanted = set(conversations)
+        with self._lock:
+            found = {id_: key for id_ in wanted if (key := self._cached(tenant, id_)) is not None}
+        missing = sorted(wanted - found.keys())
+        for start in range(0, len(missing), _BINDS):
+            found.update(self._load(tenant, missing[start : start + _BINDS]))
+        return found
+
+    def close(self) -> None:
+        """Close the keyring's database."""
+        self.store.close()
+
+    def _cached(self, tenant: str, conversation: bytes) -> ConversationKey | None:
+        key = self._conversations.get((tenant, conversation))
+        if key is not None:
+            self._conversations.move_to_end((tenant, conversation))
+        return key
+
+    def _load(self, tenant: str, conversations: list[bytes]) -> dict[bytes, ConversationKey]:
+        statement = select(_conversation_keys.c.conversation, _conversation_keys.c.wrapped).where(
+            _conversation_keys.c.tenant == tenant, _conversation_keys.c.conversation.in_(conversations)
+        )
+        with self.store.reading() as connection:
+            rows = connection.execute(statement).all()
+        loaded = {
+            id_: ConversationKey(self._master.unwrap(wrapped, _place(tenant, id_)), self._factory)
+            for id_, wrapped in rows
+        }
+        with self._lock:
+            for id_, key in loaded.items():
+                self._conversations[tenant, id_] = key
+            while len(self._conversations) > _CACHED_KEYS:
+                self._conversations.popitem(last=False)
+        return loaded
+
+    def _insert(self, connection: Connection, table: object, rows: list[dict[str, object]]) -> None:
+        """Insert what is not there: of two replicas that make the same key, the first one's stands."""
+        insert = sqlite.insert if self.store.is_sqlite else postgresql.insert
+        connection.execute(insert(table).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]
+
+
+def open_keyring(url: str, master: MasterKey, factory: CipherFactory = Aes256Gcm) -> Keyring:
+    """The keyring at ``url``. Connects on first use."""
+    return Keyring(Store(url, "keyring"), master, factory)
+
+
+def _place(tenant: str, name: bytes) -> bytes:
+    return tenant.encode() + b"\0" + name

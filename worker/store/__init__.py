@@ -1,0 +1,1 @@
+"""The database: tables, and one file of functions for each family of tables."""

@@ -1,0 +1,247 @@
+"""What is stored, and under which key (docs/tour.md shows it as a picture).
+
+Plaintext: states, times, keyed references, enums. Encrypted (``sealed``): everything that came from outside,
+including platform ids, which are personal data. Every key starts with the tenant, so that the same schema
+distributes by tenant. Instants are microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class Table(SQLModel):
+    """The tables of the store."""
+
+    metadata = MetaData()
+
+
+class KeyringTable(SQLModel):
+    """The tables of the keyring, which lives in a store of its own."""
+
+    metadata = MetaData()
+
+
+def _text(*, key: bool = False) -> Any:
+    return Field(sa_column=Column(Text, primary_key=key, nullable=False))
+
+
+def _bytes(*, key: bool = False, null: bool = False) -> Any:
+    return Field(default=None if null else ..., sa_column=Column(LargeBinary, primary_key=key, nullable=null))
+
+
+def _number(*, key: bool = False, null: bool = False) -> Any:
+    column = Column(BigInteger, primary_key=key, nullable=null, autoincrement=False)
+    return Field(default=None if null else ..., sa_column=column)
+
+
+def _small() -> Any:
+    return Field(sa_column=Column(SmallInteger, nullable=False))
+
+
+# A table without a rowid is one B-tree under its key: half the pages of a table with a separate index.
+_CLUSTERED = {"sqlite_with_rowid": False}
+
+
+class MessageRow(Table, table=True):
+    """One platform message. It only moves forward: absent, stored, edited, unsent (policies/record.py).
+
+    ``key`` is the message's keyed reference; ``rank`` says who told the circumstances; ``content`` names the
+    row of its content, None when there is none.
+    """
+
+    __tablename__ = "message"
+    tenant: str = _text(key=True)
+    key: bytes = _bytes(key=True)
+    connector: str = _text()
+    account: str = _text()
+    conversation: bytes | None = _bytes(null=True)
+    state: int = _small()
+    rank: int = _small()
+    standby: int = _small()
+    history: int = _small()
+    withheld: int = _small()
+    kind: str = _text()
+    direction: str = _text()
+    edit_number: int = _small()
+    occurred_at: int = _number()
+    recorded_at: int = _number()
+    changed_at: int = _number()
+    unsent_at: int | None = _number(null=True)
+    status: int = _small()
+    status_at: int = _number()
+    error_code: int = _number()
+    reply_to: bytes = _bytes()
+    content: bytes | None = _bytes(null=True)
+    __table_args__ = (Index("message_by_conversation", "tenant", "conversation"), _CLUSTERED)
+
+
+class ContentRow(Table, table=True):
+    """What was said, sealed under its conversation's key. ``id`` is a UUIDv7: rows are appended in time order."""
+
+    __tablename__ = "content"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    sealed: bytes = _bytes()
+    __table_args__ = (_CLUSTERED,)
+
+
+class ConversationRow(Table, table=True):
+    """A tenant's account and one person, under an opaque id minted at first sight."""
+
+    __tablename__ = "conversation"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    connector: str = _text()
+    account: str = _text()
+    opened_at: int = _number()
+    delivered_until: int = _number()
+    read_until: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class IdentifierRow(Table, table=True):
+    """What a person is known by: a keyed reference that leads to the conversation, the value sealed."""
+
+    __tablename__ = "identifier"
+    tenant: str = _text(key=True)
+    reference: bytes = _bytes(key=True)
+    conversation: bytes = _bytes()
+    kind: str = _text()
+    sealed: bytes = _bytes()
+    __table_args__ = (Index("identifier_by_conversation", "tenant", "conversation"), _CLUSTERED)
+
+
+class LinkRow(Table, table=True):
+    """Two conversations of the same person (``one`` < ``other``). Merging adds a link and never re-keys."""
+
+    __tablename__ = "link"
+    tenant: str = _text(key=True)
+    one: bytes = _bytes(key=True)
+    other: bytes = _bytes(key=True)
+    linked_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class AliasRow(Table, table=True):
+    """Another id of a message: an X post is edited under new ids, and deleted by any of them."""
+
+    __tablename__ = "alias"
+    tenant: str = _text(key=True)
+    alias: bytes = _bytes(key=True)
+    key: bytes = _bytes()
+    __table_args__ = (_CLUSTERED,)
+
+
+class ConsentRow(Table, table=True):
+    """What a person last allowed or withdrew, by category; the latest event wins."""
+
+    __tablename__ = "consent"
+    tenant: str = _text(key=True)
+    conversation: bytes = _bytes(key=True)
+    category: str = _text(key=True)
+    consent: str = _text()
+    changed_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class AccountStateRow(Table, table=True):
+    """A tenant's standing with a platform (SM-2, SM-4), by aspect and subject; the latest event wins."""
+
+    __tablename__ = "account_state"
+    tenant: str = _text(key=True)
+    connector: str = _text(key=True)
+    account: str = _text(key=True)
+    aspect: str = _text(key=True)
+    subject: str = _text(key=True)
+    state: str = _text()
+    detail: str = _text()
+    changed_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class CommitRow(Table, table=True):
+    """One link of a tenant's decision chain: the decisions of one commit, their Merkle root, and the head.
+
+    ``head`` = SHA-256 over the previous head and this row's fields (worker/chain.py). Append-only.
+    """
+
+    __tablename__ = "decision_commit"
+    tenant: str = _text(key=True)
+    sequence: int = _number(key=True)
+    committed_at: int = _number()
+    count: int = _number()
+    root: bytes = _bytes()
+    head: bytes = _bytes()
+    decisions: bytes = _bytes()
+    __table_args__ = (_CLUSTERED,)
+
+
+class ChainRow(Table, table=True):
+    """The end of a tenant's decision chain; its row lock is what orders the replicas' commits."""
+
+    __tablename__ = "decision_chain"
+    tenant: str = _text(key=True)
+    sequence: int = _number()
+    head: bytes = _bytes()
+    __table_args__ = (_CLUSTERED,)
+
+
+class CounterRow(Table, table=True):
+    """How many events of a day (UTC, days since the epoch) ended how. Free of personal data (PP-2)."""
+
+    __tablename__ = "counter"
+    tenant: str = _text(key=True)
+    day: int = _number(key=True)
+    connector: str = _text(key=True)
+    event: str = _text(key=True)
+    disposition: str = _text(key=True)
+    reason: str = _text(key=True)
+    count: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class CallbackRow(Table, table=True):
+    """A verified deauthorise or data-deletion callback of Meta, under the random code of its status page."""
+
+    __tablename__ = "callback"
+    tenant: str = _text(key=True)
+    reference: bytes = _bytes(key=True)
+    code: str = _text()
+    connector: str = _text()
+    kind: str = _text()
+    status: str = _text()
+    issued_at: int = _number()
+    received_at: int = _number()
+    sealed: bytes = _bytes()
+    __table_args__ = (UniqueConstraint("tenant", "code"),)
+
+
+class KeyringCheckRow(KeyringTable, table=True):
+    """A constant sealed by the master key: a wrong master key is noticed before anything is written."""
+
+    __tablename__ = "master_check"
+    id: int = _number(key=True)
+    sealed: bytes = _bytes()
+
+
+class TenantKeyRow(KeyringTable, table=True):
+    """A tenant's keys by purpose, wrapped by the master key."""
+
+    __tablename__ = "tenant_key"
+    tenant: str = _text(key=True)
+    purpose: str = _text(key=True)
+    wrapped: bytes = _bytes()
+
+
+class ConversationKeyRow(KeyringTable, table=True):
+    """A conversation's data key, wrapped by the master key. Erasure deletes this row."""
+
+    __tablename__ = "conversation_key"
+    tenant: str = _text(key=True)
+    conversation: bytes = _bytes(key=True)
+    wrapped: bytes = _bytes()
+    __table_args__ = (_CLUSTERED,)
