@@ -77,7 +77,7 @@ class Store:
     def now(self) -> int:
         """The database's own clock in microseconds (SQLite: this machine's)."""
         statement = (
-            "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+            "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
             if self.is_sqlite
             else "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
         )
