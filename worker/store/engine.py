@@ -85,7 +85,9 @@ class Store:
             return int(connection.execute(text(statement)).scalar_one())
 
     def revision(self) -> str | None:
-        """The schema's revision, None for an empty database."""
+        """The schema's revision, None for an empty database (or a file that is not there: it is not made)."""
+        if self.path is not None and not self.path.exists():
+            return None
         with self.reading() as connection:
             return MigrationContext.configure(connection, opts=self._context()).get_current_revision()
 

@@ -30,5 +30,4 @@ def upgrade() -> None:
     sa.Column('wrapped', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('tenant', 'purpose')
     )
-    op.drop_table('alembic_version_store')
     # ### end Alembic commands ###
