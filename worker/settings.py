@@ -1,0 +1,180 @@
+"""Process settings: environment variables with the prefix ``SLUICEGATE_``. A variable nobody knows is an error."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.errors import ConfigurationError
+
+PREFIX: Final = "SLUICEGATE_"
+SECRET_PREFIX: Final = "SLUICEGATE_SECRET_"  # noqa: S105 - where secrets are, not one
+"""Variables that tenant files may refer to as ``env:``."""
+
+_foreign = re.compile(r"SLUICEGATE_(?:SERVICE_|PORT(?:_|\Z)|SECRET_)")
+# Kubernetes also announces every service whose name merely begins like ours.
+_announced = re.compile(
+    r"SLUICEGATE_.+_(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)\Z"
+)
+_announced_address = re.compile(r"(?:tcp|udp|sctp)://")
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("expected an address such as https://hooks.example.org")
+    return value.rstrip("/")
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Count = Annotated[int, Field(ge=1)]
+Bytes = Annotated[int, Field(ge=1024)]
+
+
+class Settings(BaseSettings):
+    """Everything a process can be told. Secrets of tenants never stand here: tenant files refer to them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True, extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default=Path("data"), description="Directory of the embedded databases; made if absent."
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="sqlite:////path/file or postgresql+psycopg://user@host/name. Default: SQLite in DATA_DIR.",
+    )
+    keyring_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Database of the wrapped keys. Default: SQLite in DATA_DIR, or the schema `keyring` of"
+        " DATABASE_URL on PostgreSQL.",
+    )
+    tenants_dir: Path = Field(
+        default=Path(), description="One <tenant>.toml per tenant. Default: DATA_DIR/tenants."
+    )
+    secrets_dir: Path = Field(
+        default=Path(), description="One directory of secret files per tenant. Default: DATA_DIR/secrets."
+    )
+    master_key_file: Path = Field(
+        default=Path(),
+        description="The key that opens the keyring, 32 bytes as base64. Default: DATA_DIR/master.key.",
+    )
+    public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None,
+        description="Where the webhook listener is reached from outside, e.g. https://hooks.example.org.",
+    )
+
+    webhook_host: str = Field(default="127.0.0.1", description="Address of the public listener (webhooks).")
+    webhook_listen_port: Port = Field(default=8080, description="Its port; 0 takes any free one.")
+    admin_host: str = Field(
+        default="127.0.0.1", description="Address of the second listener (metrics, status)."
+    )
+    admin_listen_port: Port = Field(default=9090, description="Its port; 0 takes any free one.")
+
+    migrate_on_start: bool = Field(
+        default=False, description="Bring the databases to this version's schema before serving."
+    )
+    reload_seconds: Seconds = Field(default=5, description="How often tenant and secret files are looked at.")
+    drain_seconds: Seconds = Field(default=20, description="How long a stop waits for what is in flight.")
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = Field(
+        default=4 << 20, description="Larger deliveries are refused (Meta sends up to 3 MB)."
+    )
+    max_bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
+        default=64 << 20,
+        description="Bodies held at one time, all together; beyond it senders are told to come back.",
+    )
+    max_connections: Count = Field(default=800, description="Connections to the public listener at one time.")
+    max_header_bytes: Bytes = Field(default=16 << 10, description="Request line and headers of one request.")
+    header_seconds: Seconds = Field(default=10, description="How long a sender may take over its headers.")
+    body_seconds: Seconds = Field(default=30, description="How long a sender may take over a whole request.")
+    idle_seconds: Seconds = Field(default=75, description="How long an idle connection is kept.")
+    answer_seconds: Seconds = Field(
+        default=9,
+        description="How long a delivery may wait for its commit before the sender is told to come back.",
+    )
+    retry_after_seconds: Count = Field(default=5, description="What Retry-After says with a 503.")
+    queue_size: Count = Field(default=4096, description="Deliveries that may wait for the writer.")
+    log_lines: Annotated[int, Field(ge=64)] = Field(
+        default=65536, description="Log lines held while standard output is blocked; decisions last."
+    )
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Fill in what hangs on other settings."""
+        self._default("database_url", SecretStr(_sqlite(self.data_dir / "sluicegate.db")))
+        self._default("keyring_url", self._keyring())
+        self._default("tenants_dir", self.data_dir / "tenants")
+        self._default("secrets_dir", self.data_dir / "secrets")
+        self._default("master_key_file", self.data_dir / "master.key")
+
+    def _default(self, name: str, value: object) -> None:
+        if name not in self.model_fields_set:
+            object.__setattr__(self, name, value)
+
+    def _keyring(self) -> SecretStr:
+        if self.database_url.get_secret_value().startswith("postgresql"):
+            return self.database_url
+        return SecretStr(_sqlite(self.data_dir / "keyring.db"))
+
+    @property
+    def external_url(self) -> str:
+        """PUBLIC_URL, or else what the listener is bound to."""
+        return self.public_url or f"http://{self.webhook_host}:{self.webhook_listen_port}"
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises ConfigurationError that names every variable which is unknown or has a value that cannot be.
+    """
+    problems = list(_unknown(os.environ))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        problems += [
+            f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in wrong
+        ]
+        raise ConfigurationError(*problems) from None
+    if problems:
+        raise ConfigurationError(*problems)
+    return settings
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]).upper()
+    return name if name.startswith(PREFIX) else PREFIX + name
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for given, value in environment.items():
+        name = given.upper()
+        if not name.startswith(PREFIX) or name in known or _is_foreign(name, value):
+            continue
+        alike = get_close_matches(name, known, n=1, cutoff=0.7)
+        yield f"{given}: no such setting" + (f"; is {alike[0]} meant?" if alike else "")
+
+
+def _is_foreign(name: str, value: str) -> bool:
+    if _foreign.match(name) or _announced.match(name):
+        return True
+    return name.endswith("_PORT") and _announced_address.match(value) is not None
+
+
+def _sqlite(path: Path) -> str:
+    return f"sqlite:///{path.absolute()}"
