@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from connectors import wild
+from connectors.constant_time import any_equal
 from connectors.contract import (
     Credentials,
     MalformedPayload,
@@ -41,7 +42,7 @@ def handshake(request: WebhookRequest, credentials: Credentials) -> WebhookAnswe
     if request.method != "GET" or "hub.mode" not in query:
         return None
     given = query.get("hub.verify_token", "").encode()
-    accepted = _any_equal(given, credentials.verify_tokens)
+    accepted = any_equal(given, credentials.verify_tokens)
     challenge = query.get("hub.challenge", "")
     # Only a plain token is echoed: anything else would make this page a reflector.
     if not accepted or query["hub.mode"] != "subscribe" or _challenge.match(challenge) is None:
@@ -58,7 +59,7 @@ def verify(request: WebhookRequest, credentials: Credentials) -> None:
     if _hex_signature.match(given) is None:
         given = ""
     expected = (b"sha256=" + _hex_digest(secret, request.body) for secret in credentials.signing_secrets)
-    if not _any_equal(given.encode(), tuple(expected)):
+    if not any_equal(given.encode(), expected):
         raise SignatureRefused
 
 
@@ -74,8 +75,8 @@ def signed_request(body: bytes, credentials: Credentials, now: Instant) -> Signe
     """
     fields = parse_qs(body.decode("ascii", errors="replace"), max_num_fields=8)
     signature, _, payload = fields.get("signed_request", [""])[0].partition(".")
-    digests = tuple(hmac.digest(secret, payload.encode(), "sha256") for secret in credentials.signing_secrets)
-    if not _any_equal(_base64url(signature), digests):
+    digests = (hmac.digest(secret, payload.encode(), "sha256") for secret in credentials.signing_secrets)
+    if not any_equal(_base64url(signature), digests):
         raise SignatureRefused
     try:
         claims = wild.mapping(decode(_base64url(payload))[0])
@@ -93,14 +94,6 @@ def signed_request(body: bytes, credentials: Credentials, now: Instant) -> Signe
 
 def _hex_digest(secret: bytes, body: bytes) -> bytes:
     return hmac.digest(secret, body, "sha256").hex().encode()
-
-
-def _any_equal(given: bytes, candidates: tuple[bytes, ...]) -> bool:
-    """Compare with every candidate, in constant time, without stopping at the first that matches."""
-    matched = False
-    for candidate in candidates:
-        matched |= hmac.compare_digest(given, candidate)
-    return matched
 
 
 def _base64url(value: str) -> bytes:
