@@ -1,0 +1,1 @@
+"""X: the Account Activity and X Activity webhooks."""
