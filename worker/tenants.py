@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from connectors.contract import Connector, Credentials
+from policies.gate import Rule
 from policies.message import Private
 from policies.tenant import TenantPolicy
+from worker.secret_files import SecretRefused, Secrets
+from worker.tenant_files import (
+    MAX_FILE_BYTES,
+    RINGS,
+    TENANT_ID,
+    ConnectorEntry,
+    Problem,
+    read_tenant,
+)
 
 
 class TenantConnector(Private, frozen=True, kw_only=True):
@@ -25,3 +41,215 @@ class Tenant(Private, frozen=True, kw_only=True):
     policy: TenantPolicy
     policy_digest: str
     connectors: Mapping[str, TenantConnector]
+
+
+class Version(Private, frozen=True, kw_only=True):
+    """A tenant as its file was loaded. Connectors whose secrets are missing are ``out_of_service``."""
+
+    tenant: Tenant
+    out_of_service: frozenset[str] = frozenset()
+
+
+class Tenants(Private, frozen=True, kw_only=True):
+    """All tenants after a load: the version in force of each, those that have none, and what is wrong."""
+
+    versions: Mapping[str, Version] = {}
+    refused: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def serving(self) -> Iterator[Tenant]:
+        """Every tenant that has a version in force."""
+        return (version.tenant for version in self.versions.values())
+
+
+NOBODY: Final = Tenants()
+
+
+class TenantSource(Private, frozen=True, kw_only=True):
+    """Where tenants come from, and the tables that their files are checked against."""
+
+    directory: Path
+    secrets: Secrets
+    connectors: Mapping[str, Connector]
+    rules: Sequence[Rule] = ()
+
+    def files(self) -> dict[str, bytes]:
+        """The tenant files by name, each cut off one byte above the size limit. Raises OSError."""
+        found = sorted(path for path in self.directory.iterdir() if path.suffix == ".toml" and path.is_file())
+        return {path.name: _read(path) for path in found}
+
+    def digest(self) -> bytes:
+        """Changes when a tenant file or a file beside a tenant's secrets does. Raises OSError."""
+        digest = hashlib.sha256()
+        for name, text in self.files().items():
+            secrets = sorted(self.secrets.states(name.removesuffix(".toml")))
+            digest.update(msgspec.msgpack.encode((name, text, secrets)))
+        return digest.digest()
+
+
+def load_all(source: TenantSource, previous: Tenants = NOBODY) -> Tenants:
+    """Load every tenant. What cannot be loaded keeps its previous version, or is refused when it has none."""
+    try:
+        files = source.files()
+    except OSError:
+        problem = Problem(
+            file=str(source.directory), key="", expected="expected a directory that can be read"
+        )
+        return msgspec.structs.replace(previous, problems=(problem,))
+    problems: list[Problem] = []
+    loaded: dict[str, Version | None] = {}
+    for name, text in files.items():
+        id_ = name.removesuffix(".toml")
+        if TENANT_ID.fullmatch(id_) is None:
+            problems.append(Problem(file=_shown(name), key="", expected="expected a name such as acme.toml"))
+            continue
+        version, wrong = _load(source, id_, name, text, previous.versions.get(id_))
+        loaded[id_] = version
+        problems += wrong
+    loaded, contested = _without_contested_accounts(loaded, previous.versions)
+    in_force = {id_: version or previous.versions.get(id_) for id_, version in loaded.items()}
+    return Tenants(
+        versions={id_: version for id_, version in in_force.items() if version is not None},
+        refused=frozenset(id_ for id_, version in in_force.items() if version is None),
+        problems=(*problems, *contested),
+    )
+
+
+def _load(
+    source: TenantSource, id_: str, file: str, text: bytes, previous: Version | None
+) -> tuple[Version | None, list[Problem]]:
+    if len(text) > MAX_FILE_BYTES:
+        return None, [Problem(file=file, key="", expected=f"expected at most {MAX_FILE_BYTES} bytes")]
+    entry, problems = read_tenant(file, text, source.connectors)
+    if entry is None:
+        return None, problems
+    started: dict[str, TenantConnector] = {}
+    for name, connector in entry.connectors.items():
+        credentials, missing = _credentials(source.secrets, id_, file, name, connector)
+        problems += missing
+        if credentials is not None:
+            started[name] = TenantConnector(
+                connector=source.connectors[name], accounts=connector.accounts, credentials=credentials
+            )
+    failing = entry.connectors.keys() - started.keys()
+    # A secret that vanished must not stop a connector that runs: the whole previous version stays.
+    if previous is not None and failing & previous.tenant.connectors.keys():
+        return None, problems
+    tenant = Tenant(
+        id=id_,
+        name=entry.name,
+        policy=entry.policy,
+        policy_digest=policy_digest(entry.policy, source.rules),
+        connectors=started,
+    )
+    return Version(tenant=tenant, out_of_service=frozenset(failing)), problems
+
+
+def _credentials(
+    secrets: Secrets, tenant: str, file: str, name: str, entry: ConnectorEntry
+) -> tuple[Credentials | None, list[Problem]]:
+    problems: list[Problem] = []
+    rings: dict[str, tuple[bytes, ...]] = {}
+    for ring in RINGS:
+        values = []
+        for index, reference in enumerate(entry.rings[ring]):
+            try:
+                values.append(secrets.resolve(tenant, reference))
+            except SecretRefused as refused:
+                key = f"connectors.{name}.{ring}[{index}] ({reference})"
+                problems.append(Problem(file=file, key=key, expected=str(refused)))
+        rings[ring] = tuple(values)
+    return (None if problems else Credentials(**rings)), problems
+
+
+def _without_contested_accounts(
+    loaded: Mapping[str, Version | None], previous: Mapping[str, Version]
+) -> tuple[dict[str, Version | None], list[Problem]]:
+    """An account belongs to one tenant per connector. Who had it keeps it; of two newcomers nobody gets it.
+
+    Refusing a version brings its previous one back into force, which may contest in turn: so until nothing
+    changes (versions in force never contest with one another, so this ends).
+    """
+    remaining = dict(loaded)
+    problems: list[Problem] = []
+    while losers := _contestants(remaining, previous):
+        for id_, connector in losers:
+            remaining[id_] = None
+            key = f"connectors.{connector}.accounts"
+            expected = "accounts that no other tenant has on this connector"
+            problems.append(Problem(file=f"{id_}.toml", key=key, expected=expected))
+    return remaining, problems
+
+
+def _contestants(
+    loaded: Mapping[str, Version | None], previous: Mapping[str, Version]
+) -> set[tuple[str, str]]:
+    """The new versions, with the connector, that claim an account which another version in force claims."""
+    claims: dict[tuple[str, str], set[str]] = {}
+    for id_, version in loaded.items():
+        for claim in _claims(version or previous.get(id_)):
+            claims.setdefault(claim, set()).add(id_)
+    losers: set[tuple[str, str]] = set()
+    for claim, claimants in claims.items():
+        if len(claimants) > 1:
+            new = {
+                id_
+                for id_ in claimants
+                if loaded[id_] is not None and claim not in _claims(previous.get(id_))
+            }
+            losers |= {
+                (id_, claim[0]) for id_ in new or {id_ for id_ in claimants if loaded[id_] is not None}
+            }
+    return losers
+
+
+def _claims(version: Version | None) -> set[tuple[str, str]]:
+    if version is None:
+        return set()
+    connectors = version.tenant.connectors.items()
+    return {(name, account) for name, connector in connectors for account in connector.accounts}
+
+
+def policy_digest(policy: TenantPolicy, rules: Sequence[Rule]) -> str:
+    """32 hex digits over the effective policy: the tenant's settings and the tables of rules they tune."""
+    table = [(rule.name, rule.clauses, sorted(rule.channels), sorted(rule.directions)) for rule in rules]
+    return hashlib.sha256(msgspec.json.encode((policy, table), order="deterministic")).hexdigest()[:32]
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and len(name) < 100 else "(a file with an unprintable name)"
+
+
+class TenantsInForce:
+    """The tenants that are served now. ``changed`` is told of every load, on the thread that loads."""
+
+    def __init__(self, source: TenantSource, changed: Callable[[Tenants], None]) -> None:
+        self.current = NOBODY
+        self._source = source
+        self._changed = changed
+        self._digest: bytes | None = None
+        self._lock = threading.Lock()
+
+    def reload(self, *, forced: bool = False) -> bool:
+        """Load again if a file changed since the last load, or if ``forced``. Whether it was loaded."""
+        with self._lock:
+            digest = self._digest_now()
+            if digest == self._digest and not forced:
+                return False
+            # Taken before the load: a file that changes in between is noticed the next time.
+            self._digest = digest
+            self.current = load_all(self._source, self.current)
+            self._changed(self.current)
+            return True
+
+    def _digest_now(self) -> bytes:
+        try:
+            return self._source.digest()
+        except OSError:
+            return b"unreadable"

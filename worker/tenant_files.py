@@ -1,0 +1,195 @@
+"""Reading one tenant's TOML: unknown keys are refused, and every error is found before anything is said."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from connectors.contract import Connector, Credentials
+from policies.message import MessageKind, Private
+from policies.tenant import TenantPolicy
+from worker.secret_files import EXPECTED_REFERENCE, REFERENCE
+
+TENANT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+MAX_FILE_BYTES: Final = 1 << 20
+RINGS: Final = tuple(field.name for field in msgspec.structs.fields(Credentials))
+
+_MAX_ACCOUNT = 512
+_plain_key = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_place = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)")
+_host = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """One error of a tenant's configuration: where it is and what was expected there, never what was found."""
+
+    file: str
+    key: str
+    expected: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file}: {self.key}: expected {self.expected}"
+            if self.key
+            else f"{self.file}: {self.expected}"
+        )
+
+
+class ConnectorEntry(Private, frozen=True, kw_only=True):
+    """``[connectors.<name>]``: whose accounts, and the references of each ring of secrets."""
+
+    accounts: frozenset[str]
+    rings: Mapping[str, tuple[str, ...]]
+
+
+class TenantEntry(Private, frozen=True, kw_only=True):
+    """What a tenant's file says, with the defaults filled in and the references still unresolved."""
+
+    name: str
+    policy: TenantPolicy
+    connectors: Mapping[str, ConnectorEntry]
+
+
+def read_tenant(
+    file: str, text: bytes, connectors: Mapping[str, Connector]
+) -> tuple[TenantEntry | None, list[Problem]]:
+    """What the file says, or None and everything that is wrong with it."""
+    reader = _Reader(file)
+    document = reader.document(text)
+    if document is None:
+        return None, reader.problems
+    reader.only(document, "", ("name", "policy", "connectors"))
+    name = reader.value(document, "", "name", 'a name, such as "Acme"', _is_line)
+    policy = reader.policy(reader.table(document, "", "policy", required=False))
+    entries = reader.connectors(reader.table(document, "", "connectors"), connectors)
+    if reader.problems:
+        return None, reader.problems
+    return TenantEntry(name=name, policy=TenantPolicy(**policy), connectors=entries), []
+
+
+class _Reader:
+    """Goes on after every error and collects them."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def wrong(self, key: str, expected: str) -> None:
+        self.problems.append(Problem(file=self.file, key=key, expected=expected))
+
+    def document(self, text: bytes) -> dict[str, Any] | None:
+        try:
+            return tomllib.loads(text.decode())
+        except UnicodeDecodeError:
+            self.wrong("", "expected UTF-8")
+        except tomllib.TOMLDecodeError as error:
+            place = _place.search(str(error))
+            self.wrong("", f"not TOML {place.group()}" if place else "not TOML")
+        except (RecursionError, ValueError):
+            self.wrong("", "not TOML")
+        return None
+
+    def only(self, table: Mapping[str, Any], path: str, known: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in known:
+                shown = key if _plain_key.fullmatch(key) else "(unprintable key)"
+                self.wrong(f"{path}{shown}", f"no such key, but one of: {', '.join(known)}")
+
+    def table(
+        self, parent: Mapping[str, Any], path: str, key: str, *, required: bool = True
+    ) -> dict[str, Any]:
+        value = parent.get(key)
+        if isinstance(value, dict) and (value or not required):
+            return value
+        if required or value is not None:
+            self.wrong(f"{path}{key}", f"a table [{path}{key}]")
+        return {}
+
+    def value(
+        self, table: Mapping[str, Any], path: str, key: str, expected: str, fits: Callable[[Any], bool]
+    ) -> Any:
+        value = table.get(key)
+        if not fits(value):
+            self.wrong(f"{path}{key}", expected)
+        return value
+
+    def policy(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        fields = {field.name: field for field in msgspec.structs.fields(TenantPolicy)}
+        self.only(table, "policy.", tuple(fields))
+        values = {}
+        for key in table.keys() & fields.keys():
+            try:
+                values[key] = msgspec.convert(table[key], fields[key].type)
+            except msgspec.ValidationError:
+                self.wrong(f"policy.{key}", _described(fields[key].type))
+                continue
+            expected, fits = _LIMITS.get(key, ("", _anything))
+            if not fits(values[key]):
+                self.wrong(f"policy.{key}", expected)
+        return values
+
+    def connectors(
+        self, table: Mapping[str, Any], known: Mapping[str, Connector]
+    ) -> dict[str, ConnectorEntry]:
+        self.only(table, "connectors.", tuple(known))
+        names = [name for name in table if name in known]
+        return {name: self.connector(self.table(table, "connectors.", name), known[name]) for name in names}
+
+    def connector(self, table: Mapping[str, Any], connector: Connector) -> ConnectorEntry:
+        path = f"connectors.{connector.name}."
+        self.only(table, path, ("accounts", *RINGS))
+        accounts = self.value(
+            table, path, "accounts", "a list of account ids as strings, each once", _are_accounts
+        )
+        rings = {ring: tuple(self.ring(table, path, ring, connector)) for ring in RINGS}
+        return ConnectorEntry(accounts=frozenset(accounts if _are_accounts(accounts) else ()), rings=rings)
+
+    def ring(self, table: Mapping[str, Any], path: str, ring: str, connector: Connector) -> Iterator[str]:
+        references = table.get(ring, [])
+        if not isinstance(references, list) or (ring in connector.needs and not references):
+            self.wrong(f"{path}{ring}", f"a list of at least one {EXPECTED_REFERENCE}")
+            return
+        for index, reference in enumerate(references):
+            if isinstance(reference, str) and REFERENCE.fullmatch(reference):
+                yield reference
+            else:
+                self.wrong(f"{path}{ring}[{index}]", EXPECTED_REFERENCE)
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()
+
+
+def _are_accounts(value: Any) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    usable = all(_is_line(item) and len(item) <= _MAX_ACCOUNT for item in value)
+    return usable and len(set(value)) == len(value)
+
+
+def _anything(_value: Any) -> bool:
+    return True
+
+
+_LIMITS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
+    "oldest_days": ("a whole number of days, 1 or more", lambda days: days >= 1),
+    "remove_hosts": (
+        'a list of registrable domains in lower case, such as "example.org"',
+        lambda hosts: all(_host.fullmatch(host) for host in hosts),
+    ),
+}
+"""What a field's type does not say."""
+
+
+def _described(annotation: Any) -> str:
+    if annotation is bool:
+        return "true or false"
+    if annotation is int:
+        return "a whole number"
+    if annotation == tuple[MessageKind, ...]:
+        return f"a list of: {', '.join(MessageKind)}"
+    return "a list of strings"
