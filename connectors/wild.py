@@ -14,6 +14,7 @@ from policies.message import Instant, Json
 
 MICROSECONDS: Final = 1_000_000
 _MAX_ID = 512
+_MAX_INTEGER_ID = 10**_MAX_ID  # str() raises for integers of some thousand digits
 _EARLIEST = 946_684_800 * MICROSECONDS  # 2000-01-01
 _LATEST = 4_102_444_800 * MICROSECONDS  # 2100-01-01
 _digits = re.compile(r"-?\d{1,20}(?:\.\d{1,9})?\Z")
@@ -46,7 +47,7 @@ def identifier(value: Json) -> str | None:
     if isinstance(value, str):
         return value if 0 < len(value) <= _MAX_ID else None
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return str(value) if abs(value) < _MAX_INTEGER_ID else None
     return None
 
 
