@@ -31,7 +31,7 @@ _CALLS: Final[Mapping[str, str]] = {
 
 def preference(scope: Scope, item: Item) -> Sequence[Event]:
     """A person stopped, resumed or signed up for a category of messages."""
-    person = people.subject(item, scope.contacts).person
+    person = people.subject(scope, item).person
     if not person:
         return (unrecognised(scope.account, item, "no_identity"),)
     category = word(item.get("category"))
@@ -72,13 +72,13 @@ def chunk(scope: Scope, item: Item) -> Sequence[Event]:
     """One chunk of the history that a business shared, or the word that it declined to (``errors``)."""
     if "errors" in item:
         return (Noted(account=scope.account, what="history_declined"),)
-    past = msgspec.structs.replace(scope, history=True)
+    past = msgspec.structs.replace(scope, history=True, alone=False)
     progress = Noted(account=scope.account, what="history_progress")
     return [progress, *each(past, item.get("threads") or [], _thread)]
 
 
 def _thread(scope: Scope, thread: Item) -> Sequence[Event]:
-    customer = _customer(thread, scope.contacts)
+    customer = _customer(scope, thread)
 
     def told(scope: Scope, item: Item) -> Sequence[Event]:
         direction = Direction.OUTBOUND if _from_business(item) else Direction.INBOUND
@@ -87,14 +87,14 @@ def _thread(scope: Scope, thread: Item) -> Sequence[Event]:
     return list(each(scope, thread.get("messages") or [], told))
 
 
-def _customer(thread: Item, contacts: Json) -> people.Who:
+def _customer(scope: Scope, thread: Item) -> people.Who:
     """A thread's ``id`` is the customer, on whichever side its messages were written."""
     context = wild.mapping(thread.get("context"))
     return people.known(
         thread.get("id") or context.get("wa_id"),
         context.get("user_id"),
         context.get("parent_user_id"),
-        contacts,
+        scope,
     )
 
 

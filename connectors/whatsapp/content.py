@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from connectors import wild
-from connectors.whatsapp.trees import answers, codes, record, records, scalar, words
+from connectors.whatsapp import interactive
+from connectors.whatsapp.trees import codes, record, records, scalar, words
 from policies.message import Content, Json, Media, MediaKind, MessageKind
 
 Item = dict[str, Json]
@@ -75,19 +76,8 @@ def _system(item: Item) -> Said:
 
 
 def _interactive(item: Item) -> Said:
-    """A reply to a menu, a form or a request, or (in an echo) the menu that the business sent."""
-    interactive = wild.mapping(item.get("interactive"))
-    kind = interactive.get("type")
-    if not isinstance(kind, str) or kind not in _INTERACTIVE:
-        return _unknown(item)
-    text_key, take = _INTERACTIVE[kind]
-    source = interactive.get(kind) if kind in interactive else interactive
-    text = wild.text(wild.mapping(source).get(text_key)) if text_key else _body(interactive)
-    return MessageKind.INTERACTIVE, text, (), {"interactive": {"type": kind, **(take(source) or {})}}
-
-
-def _body(interactive: Item) -> str | None:
-    return wild.text(wild.mapping(interactive.get("body")).get("text"))
+    read_as = interactive.read(item.get("interactive"))
+    return _unknown(item) if read_as is None else (MessageKind.INTERACTIVE, read_as[0], (), read_as[1])
 
 
 def _placeholder(_item: Item) -> Said:
@@ -223,61 +213,6 @@ _unsupported_type = record(
         media_placeholder order pin poll_creation poll_update product reaction video_note""".split()
     )
 )
-
-_reply = record(id=scalar, title=scalar, description=scalar)
-_menu = record(
-    header=record(type=scalar, text=scalar),
-    footer=record(text=scalar),
-    action=record(
-        button=scalar,
-        name=scalar,
-        buttons=records(type=scalar, reply=record(id=scalar, title=scalar)),
-        sections=records(title=scalar, rows=records(id=scalar, title=scalar, description=scalar)),
-        parameters=record(display_text=scalar, url=scalar),
-        catalog_id=scalar,
-        product_retailer_id=scalar,
-    ),
-)
-_payment = record(
-    reference_id=scalar,
-    transaction_id=scalar,
-    payment_status=scalar,
-    payment_method=scalar,
-    payment_timestamp=scalar,
-)
-
-_INTERACTIVE: Final[Mapping[str, tuple[str, Callable[[Json], Json]]]] = {
-    # Answers of the consumer: under a key of their own name, with the words they tapped in ``title``.
-    "button_reply": ("title", _reply),
-    "list_reply": ("title", _reply),
-    "nfm_reply": ("", record(name=scalar, body=scalar, response=("response_json", answers))),
-    "call_permission_reply": (
-        "",
-        record(
-            response=words("accept", "reject"),
-            source=("response_source", words("user_action", "automatic")),
-            is_permanent=scalar,
-            expires_at=("expiration_timestamp", scalar),
-        ),
-    ),
-    "payment": ("", _payment),
-    "payment_method": ("", _payment),
-    "payment_notification": ("", _payment),
-    # Menus of the business, which come back in echoes and history: what they say stands in ``body.text``.
-    "address_message": ("", _menu),
-    "button": ("", _menu),
-    "call_permission_request": ("", _menu),
-    "catalog_message": ("", _menu),
-    "cta_url": ("", _menu),
-    "flow": ("", _menu),
-    "list": ("", _menu),
-    "location_request_message": ("", _menu),
-    "order_details": ("", _menu),
-    "order_status": ("", _menu),
-    "product": ("", record(catalog_id=scalar, product_retailer_id=scalar, action=_product)),
-    "product_list": ("", _menu),
-    "voice_call": ("", _menu),
-}
 
 READERS: Final[Mapping[str, Callable[[Item], Said]]] = {
     "text": _text,

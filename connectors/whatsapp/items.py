@@ -37,12 +37,14 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """What all items of one change share.
 
     ``account`` is the phone number id (the WhatsApp Business Account id where none is given), ``contacts`` the
-    change's own list of who is who, ``standby`` and ``history`` how the messages came to be here.
+    change's own list of who is who, ``alone`` that the change holds a single item, ``standby`` and ``history``
+    how the messages came to be here.
     """
 
     account: str
     now: Instant
     contacts: Json = None
+    alone: bool = False
     standby: bool = False
     history: bool = False
 

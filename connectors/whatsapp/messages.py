@@ -21,12 +21,14 @@ _OUTBOUND = Direction.OUTBOUND
 
 def inbound(scope: Scope, item: Item) -> Sequence[Event]:
     """What a consumer did."""
-    return happened(scope, item, _INBOUND, people.sender(item, scope.contacts))
+    return happened(scope, item, _INBOUND, people.sender(scope, item))
 
 
 def echo(scope: Scope, item: Item) -> Sequence[Event]:
     """What the business did by other means than this API; the person is to whom."""
-    return happened(scope, item, _OUTBOUND, people.recipient(item, scope.contacts))
+    if item.get("recipient_type") == "group":
+        return happened(scope, {**item, "group_id": item.get("to")}, _OUTBOUND, people.NOBODY)
+    return happened(scope, item, _OUTBOUND, people.recipient(scope, item))
 
 
 def happened(scope: Scope, item: Item, direction: Direction, who: Who) -> Sequence[Event]:
@@ -124,14 +126,14 @@ def _edit(scope: Scope, item: Item, direction: Direction, who: Who) -> Sequence[
 
 def _notice(scope: Scope, item: Item, direction: Direction, who: Who) -> Sequence[Event]:
     """A notice about the person; a new number or user id also says that two sets are one person."""
-    message_id = wild.identifier(item.get("id")) or _derived(scope, item, who)
-    message = _message(scope, item, "system", message_id, direction, who)
-    entry = MessageReceived(account=scope.account, message=message)
     system = wild.mapping(item.get("system"))
-    if system.get("type") not in _IDENTITY_NOTICES:
-        return (entry,)
-    before, after = _before(item, system), _after(system)
-    if not before or not after:
+    before = _before(item, system)
+    about = who if who.person else Who(before)
+    message_id = wild.identifier(item.get("id")) or _derived(scope, item, about)
+    message = _message(scope, item, "system", message_id, direction, about)
+    entry = MessageReceived(account=scope.account, message=message)
+    after = _after(system)
+    if system.get("type") not in _IDENTITY_NOTICES or not before or not after:
         return (entry,)
     when = message.occurred_at
     return (IdentityChanged(account=scope.account, before=before, after=after, occurred_at=when), entry)

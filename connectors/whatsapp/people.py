@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from connectors import wild
+from connectors.whatsapp.items import Scope
 from policies.message import Identifier, IdentifierKind, Json
 
 _PHONE = IdentifierKind.PHONE
@@ -33,25 +34,25 @@ class Who(NamedTuple):
 NOBODY = Who()
 
 
-def sender(item: dict[str, Json], contacts: Json) -> Who:
+def sender(scope: Scope, item: dict[str, Json]) -> Who:
     """Who sent an inbound message."""
-    return known(item.get("from"), item.get("from_user_id"), item.get("from_parent_user_id"), contacts)
+    return known(item.get("from"), item.get("from_user_id"), item.get("from_parent_user_id"), scope)
 
 
-def recipient(item: dict[str, Json], contacts: Json) -> Who:
+def recipient(scope: Scope, item: dict[str, Json]) -> Who:
     """To whom the business sent an echoed message."""
-    return known(item.get("to"), item.get("to_user_id"), item.get("to_parent_user_id"), contacts)
+    return known(item.get("to"), item.get("to_user_id"), item.get("to_parent_user_id"), scope)
 
 
-def subject(item: dict[str, Json], contacts: Json) -> Who:
+def subject(scope: Scope, item: dict[str, Json]) -> Who:
     """Whom a preference or an update is about."""
-    return known(item.get("wa_id"), item.get("user_id"), item.get("parent_user_id"), contacts)
+    return known(item.get("wa_id"), item.get("user_id"), item.get("parent_user_id"), scope)
 
 
-def known(phone: Json, user_id: Json, parent_user_id: Json, contacts: Json = None) -> Who:
-    """The person with these identifiers, completed from the one contact that is the same person."""
+def known(phone: Json, user_id: Json, parent_user_id: Json, scope: Scope | None = None) -> Who:
+    """The person with these identifiers, completed from the contact of this change that is the same person."""
     number, scoped, parent = wild.identifier(phone), wild.identifier(user_id), wild.identifier(parent_user_id)
-    contact = _contact(number, scoped, contacts) if contacts else None
+    contact = _contact(number, scoped, scope) if scope is not None and scope.contacts else None
     if contact is None:
         return Who(identifiers(number, scoped, parent))
     person = identifiers(
@@ -72,17 +73,18 @@ def identifiers(phone: str | None, user_id: str | None, parent_user_id: str | No
     return tuple(Identifier(kind=kind, value=value) for kind, value in given if value is not None)
 
 
-def _contact(phone: str | None, user_id: str | None, contacts: Json) -> dict[str, Json] | None:
-    """The contact that shares an identifier; a lone one also when nothing speaks against it.
+def _contact(phone: str | None, user_id: str | None, scope: Scope) -> dict[str, Json] | None:
+    """The contact that shares an identifier; the only one also when nothing speaks against it.
 
-    A contact whose identifiers are all different is somebody else: joining the two would merge strangers.
+    A contact whose identifiers are all different is somebody else, and beside several items nobody can tell whose
+    the only contact is: joining them would merge strangers.
     """
-    listed = wild.listing(contacts)
+    listed = scope.contacts if isinstance(scope.contacts, list) else [scope.contacts]
     for contact in listed:
         if isinstance(contact, dict) and _shares(phone, user_id, contact):
             return contact
-    if len(listed) == 1 and isinstance(listed[0], dict) and not _contradicts(phone, user_id, listed[0]):
-        return listed[0]
+    if scope.alone and len(listed) == 1 and isinstance(listed[0], dict):
+        return None if _contradicts(phone, user_id, listed[0]) else listed[0]
     return None
 
 

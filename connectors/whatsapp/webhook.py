@@ -107,14 +107,25 @@ def _account(owner: str, value: dict[str, Json]) -> str:
 
 
 def _conversation(owner: str, field: str, value: dict[str, Json], now: Instant) -> Iterator[Event]:
-    scope = Scope(_account(owner, value), now, value.get("contacts"), field == "standby", field == "history")
-    carried = [name for name in CARRIED if value.get(name) is not None]
-    if not carried:
+    lists = [(name, value[name]) for name in CARRIED if value.get(name) is not None]
+    scope = Scope(
+        account=_account(owner, value),
+        now=now,
+        contacts=value.get("contacts"),
+        alone=len(lists) == 1 and _is_single(lists[0][1]),
+        standby=field == "standby",
+        history=field == "history",
+    )
+    if not lists:
         yield unrecognised(scope.account, value, "empty_change")
-    for name in carried:
+    for name, items in lists:
         # Beside its threads, history sends the references of media, as messages of their own.
         told_before = field == "history" and name in _TOLD_BEFORE
-        yield from each(scope, value[name], messages.asset if told_before else CARRIED[name])
+        yield from each(scope, items, messages.asset if told_before else CARRIED[name])
+
+
+def _is_single(items: Json) -> bool:
+    return len(items) == 1 if isinstance(items, list) else True
 
 
 _TOLD_BEFORE: Final = ("messages", "message_echoes")

@@ -6,10 +6,11 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Known when this folder is named on the command line: ``pytest tests/connectors --rewrite-expected``."""
+    """Known when this folder is named on the command line: ``pytest tests/connectors --rewrite-expected=x``."""
     parser.addoption(
         "--rewrite-expected",
-        action="store_true",
-        default=False,
-        help="write each fixture's .expected.json anew from what parse() yields; read the difference before committing",
+        metavar="CONNECTOR",
+        default="",
+        help="write the .expected.json of this connector's fixtures anew from what parse() yields, where they differ;"
+        " read the difference before committing",
     )
