@@ -142,18 +142,18 @@ def born(snowflake: str) -> Instant | None:
 
 
 def directory(*sources: Json) -> dict[str, Mapping[str, Json]]:
-    """Users by id, from an object keyed by id or a list, each flat or wrapped in ``data``.
+    """Users by id, from an object keyed by id, a list or a lone user, each flat or wrapped in ``data``.
 
     A user object that contradicts its key is left out: whose name it holds is not certain.
     """
     users: dict[str, Mapping[str, Json]] = {}
     for source in sources:
-        for key, entry in (
-            source.items() if isinstance(source, dict) else zip(repeat(None), wild.listing(source))
-        ):
-            user = wild.mapping(wild.mapping(entry).get("data", entry))
+        keyed = isinstance(source, dict) and "id" not in source
+        for key, entry in source.items() if keyed else zip(repeat(None), wild.listing(source)):
+            user = wild.mapping(entry)
+            user = wild.mapping(user.get("data", user))
             user_id = platform_id(user, "id") or key
-            if user_id is not None and key in (None, user_id):
+            if user and user_id is not None and key in (None, user_id):
                 users[user_id] = user
     return users
 
