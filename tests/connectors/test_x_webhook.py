@@ -142,6 +142,7 @@ FORGED = {
     "other case": _GOOD.swapcase(),
     "other algorithm": _GOOD.replace("sha256", "sha512"),
     "not ASCII": "sha256=" + "é" * 44,
+    "lone surrogate": "sha256=" + "\ud800" * 44,
     "other alphabet": "sha256=" + "-" * 43 + "=",
     "same bits, other padding": _GOOD[:-2] + ("B" if _GOOD[-2] == "A" else "A") + "=",
 }
@@ -187,6 +188,16 @@ def test_a_refusal_says_nothing() -> None:
 
 
 # -- parsing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "payload", [{"data": None}, {"data": []}, {}, [], [[]], None, "x", 7, {"for_user_id": SHOP}]
+)
+def test_a_delivery_that_says_nothing_is_counted(payload: Json) -> None:
+    """Authentic and empty is not understood: its shape is kept."""
+    (event,) = parse(payload, NOW)
+    assert isinstance(event, Unrecognised)
+    assert event.why == Why.ENVELOPE
 
 
 def _dm(text: str, id_: int = 2_098_683_027_256_246_273) -> dict[str, Json]:

@@ -23,6 +23,7 @@ BIG = 2**53
         ({"id_str": "12"}, "12"),
         ({"id": 411_552_403_083_628_540, "id_str": "411552403083628544"}, "411552403083628544"),
         ({"id": 411_552_403_083_628_540}, None),
+        ({"id": 12, "id_str": "13"}, "13"),
         ({"id": 9.3e17}, None),
         ({"id": 12.0}, None),
         ({"id": 12}, "12"),
@@ -173,6 +174,14 @@ def test_a_link_to_another_photo_is_the_person_s_own() -> None:
     links = Links(({"urls": [PHOTO]},), (), ("8",))
     assert links.wording("look https://t.co/photo") == "look https://twitter.com/lena/status/9/photo/1"
     assert links.all() == ["https://twitter.com/lena/status/9/photo/1"]
+
+
+def test_a_target_of_absurd_length_is_listed_and_stays_out_of_the_text() -> None:
+    """One text may repeat a link a thousand times."""
+    target = "https://a.example/" + "x" * 5000
+    links = Links(({"urls": [{"url": "https://t.co/news", "expanded_url": target}]},), (), ())
+    assert links.wording("https://t.co/news https://t.co/news") == "https://t.co/news https://t.co/news"
+    assert links.all() == [target]
 
 
 @pytest.mark.parametrize(
