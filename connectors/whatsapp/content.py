@@ -81,8 +81,8 @@ def _interactive(item: Item) -> Said:
 
 
 def _placeholder(_item: Item) -> Said:
-    """History tells of media first by a placeholder; its references may follow for recent ones."""
-    return MessageKind.MEDIA, None, (), {"placeholder": True}
+    """History tells of media first without a reference; those of recent ones follow."""
+    return MessageKind.MEDIA, None, (), {}
 
 
 def _unsupported(item: Item) -> Said:

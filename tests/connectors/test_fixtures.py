@@ -33,9 +33,7 @@ _NAME = re.compile(r"[a-z0-9_]+__[a-z0-9_]+\Z")
 FIXTURES = sorted(path for path in _ROOT.glob("*/fixtures/*.json") if not path.name.endswith(_SUFFIX))
 EXPECTED = sorted(_ROOT.glob(f"*/fixtures/*{_SUFFIX}"))
 
-HOSTILE: list[Json] = [
-    None, True, 0, -1.5, 10**30, 1e300, "", "x" * 600, "2026-99-99", [], [None], [[]], [{}], {}, {"type": {}}, {"id": []},
-]  # fmt: skip
+HOSTILE: list[Json] = [None, -1.5, 10**30, "", "x" * 600, [[]], {}, {"id": [], "type": {}}]
 
 
 def _label(path: Path) -> str:
@@ -104,10 +102,9 @@ def test_every_fixture_has_its_expectation_and_every_expectation_its_fixture() -
     assert [_expected(path) for path in FIXTURES] == EXPECTED
 
 
-@every_fixture
-def test_a_fixture_is_named_event_and_detail(path: Path) -> None:
+def test_a_fixture_is_named_event_and_detail() -> None:
     """The name says what happened and what is special about it."""
-    assert _NAME.match(path.name.removesuffix(".json"))
+    assert [path.name for path in FIXTURES if _NAME.match(path.name.removesuffix(".json")) is None] == []
 
 
 @every_fixture
