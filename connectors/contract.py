@@ -61,6 +61,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     never reads a clock (``now`` stands in where a platform gives no time). ``signed_request`` verifies the
     body of Meta's deauthorise and data-deletion callbacks, None where the platform has none.
     ``needs`` are the credential rings without which the connector does not start.
+    ``has_aliases``: whether its messages may be known by several ids (an X post's edit chain).
     ``sample_signature`` gives the headers of a correctly signed body, for replay and conformance.
     """
 
@@ -72,3 +73,4 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     sample_signature: Callable[[bytes, bytes], dict[str, str]]
     needs: tuple[str, ...] = ("signing_secrets",)
     signed_request: Callable[[bytes, Credentials, Instant], SignedRequest] | None = None
+    has_aliases: bool = False

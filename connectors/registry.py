@@ -54,6 +54,7 @@ CONNECTORS: Final[dict[str, Connector]] = {
             verify=x.verify,
             parse=x.parse,
             sample_signature=x.sample_signature,
+            has_aliases=True,
         ),
     )
 }

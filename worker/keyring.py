@@ -74,7 +74,9 @@ class Keyring:
         try:
             self._master.unwrap(sealed, b"check")
         except CryptoError:
-            raise StoreError("the master key is not the one of this keyring: give the right key file") from None
+            raise StoreError(
+                "the master key is not the one of this keyring: give the right key file"
+            ) from None
 
     def is_new(self) -> bool:
         """Whether no keyring has been made here yet."""
@@ -106,7 +108,11 @@ class Keyring:
     def make(self, tenant: str, conversations: Iterable[bytes]) -> None:
         """Make a key for each conversation that has none, durably, before this returns."""
         rows = [
-            {"tenant": tenant, "conversation": id_, "wrapped": self._master.wrap(new_key(), _place(tenant, id_))}
+            {
+                "tenant": tenant,
+                "conversation": id_,
+                "wrapped": self._master.wrap(new_key(), _place(tenant, id_)),
+            }
             for id_ in sorted(conversations)
         ]
         if rows:

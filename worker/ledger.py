@@ -1,0 +1,241 @@
+"""The writer: everything that is waiting becomes one batch, one transaction, one fsync; then it is answered.
+
+No inbox and no second queue: a platform that is not answered 200 sends again, and a batch that was committed
+twice changes nothing the second time (policies/record.py).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from policies.event import Unrecognised
+from policies.message import Instant
+from worker.inbound import Answer, Answers, Committed, Delivery, Governed, Settled
+from worker.keyring import Keyring
+from worker.settle import Settlement
+from worker.store.engine import Store
+from worker.store.statements import Raced
+
+MOST_EVENTS: Final = 2_000
+"""A batch takes no further delivery once it holds this many events."""
+
+_TRIES = 8
+_DEADLOCK_OR_SERIALIZATION = frozenset({"40P01", "40001"})
+UNSTORABLE: Final = "unstorable"
+
+Clock = Callable[[], Instant]
+OnCommitted = Callable[[Sequence[Committed]], None]
+OnFailed = Callable[[Exception, int], None]
+"""Told of every batch that did not commit: the exception (its text may hold content: never log it), its size."""
+
+
+class Ledger:
+    """One writer thread over one store. ``submit`` from any thread; answers come on the writer's thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        *,
+        answers: Answers,
+        committed: OnCommitted,
+        failed: OnFailed,
+        clock: Clock,
+        capacity: int = 10_000,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._answers = answers
+        self._committed = committed
+        self._failed = failed
+        self._clock = clock
+        self._capacity = capacity
+        self._queue: queue.SimpleQueue[tuple[Instant, Delivery] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting: Counter[str] = Counter()
+        self._total = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer runs."""
+        return self._thread.is_alive()
+
+    @property
+    def depth(self) -> int:
+        """Deliveries that wait or are being written."""
+        return self._total
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._thread.start()
+
+    def submit(self, delivery: Delivery) -> bool:
+        """Take a delivery for the next batch. False: full, draining, or this tenant has its share in it."""
+        tenant = delivery.tenant.id
+        with self._lock:
+            if self._closed or self._is_full(tenant):
+                return False
+            self._waiting[tenant] += 1
+            self._total += 1
+            self._queue.put((self._clock(), delivery))
+        return True
+
+    def stop(self, timeout: float) -> bool:
+        """Take nothing more, write what waits, end. Whether everything was written within ``timeout`` seconds."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _is_full(self, tenant: str) -> bool:
+        """One tenant may fill the queue alone, but not while others wait: then it has half."""
+        own = self._waiting[tenant]
+        return self._total >= self._capacity or (own < self._total and own >= self._capacity // 2)
+
+    def _run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            self._write(batch)
+
+    def _next_batch(self) -> list[tuple[Instant, Delivery]] | None:
+        """All that waits, at least one delivery; None at the end."""
+        first = self._queue.get()
+        if first is None:
+            return None
+        batch, events = [first], len(first[1].events)
+        while events < MOST_EVENTS:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                self._queue.put(None)
+                break
+            batch.append(item)
+            events += len(item[1].events)
+        return batch
+
+    def _write(self, batch: list[tuple[Instant, Delivery]]) -> None:
+        started = self._clock()
+        deliveries = [delivery for _, delivery in batch]
+        try:
+            settlements = self._commit(deliveries)
+        except Exception as error:  # noqa: BLE001 - the writer outlives whatever a batch holds
+            self._recover(batch, error)
+            return
+        took = self._clock() - started
+        self._finish(deliveries, Answer.COMMITTED)
+        queued = {id(delivery): started - at for at, delivery in batch}
+        self._committed(
+            [
+                Committed(
+                    delivery=delivery,
+                    settled=settled,
+                    sequence=sequence,
+                    head=head.hex(),
+                    queued=queued[id(delivery)],
+                    commit=took,
+                    batch=len(batch),
+                )
+                for delivery, settled, sequence, head in settlements
+            ]
+        )
+
+    def _recover(self, batch: list[tuple[Instant, Delivery]], error: Exception) -> None:
+        """The store's fault: everybody is asked to come again. One delivery's fault: it alone is reduced."""
+        self._failed(error, len(batch))
+        if isinstance(error, (OperationalError, RetryError, Raced)) or not _is_about_data(error):
+            self._finish([delivery for _, delivery in batch], Answer.UNAVAILABLE)
+        elif len(batch) > 1:
+            for item in batch:
+                self._write([item])
+        elif _is_reduced(batch[0][1]):
+            self._finish([batch[0][1]], Answer.UNAVAILABLE)
+        else:
+            self._write([(batch[0][0], _reduced(batch[0][1]))])
+
+    def _finish(self, deliveries: Sequence[Delivery], answer: Answer) -> None:
+        with self._lock:
+            self._waiting.subtract(delivery.tenant.id for delivery in deliveries)
+            self._waiting += Counter()  # forget tenants with nothing waiting
+            self._total -= len(deliveries)
+        self._answers([(delivery, answer) for delivery in deliveries])
+
+    def _commit(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
+        """One transaction for all of them, tried again when replicas met on a row."""
+        retrying = Retrying(
+            retry=retry_if_exception(_is_worth_retrying),
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_random_exponential(multiplier=0.005, max=0.25),
+            reraise=True,
+        )
+        return retrying(self._transact, deliveries)
+
+    def _transact(
+        self, deliveries: Sequence[Delivery]
+    ) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
+        now = self._clock()
+        by_tenant: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_tenant.setdefault(delivery.tenant.id, []).append(delivery)
+        with self._store.transaction() as tx:
+            settlements = [
+                Settlement(tx, self._keyring, by_tenant[tenant], now) for tenant in sorted(by_tenant)
+            ]
+            for settlement in settlements:
+                settlement.apply()
+            ends = [settlement.close() for settlement in settlements]
+        return [
+            (delivery, settled, sequence, head)
+            for settlement, (sequence, head) in zip(settlements, ends, strict=True)
+            for delivery, settled in zip(settlement.deliveries, settlement.settled, strict=True)
+        ]
+
+
+def _is_worth_retrying(error: BaseException) -> bool:
+    """Replicas met: the same rows inserted at once, a deadlock, a serialization failure, a busy file."""
+    if isinstance(error, Raced):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if getattr(error.orig, "sqlstate", None) in _DEADLOCK_OR_SERIALIZATION:
+        return True
+    return bool(error.connection_invalidated)
+
+
+def _is_about_data(error: Exception) -> bool:
+    """Whether another try would fail in the same way, whatever state the store is in."""
+    return isinstance(error, (IntegrityError, DataError)) or not isinstance(error, SQLAlchemyError)
+
+
+def _reduced(delivery: Delivery) -> Delivery:
+    """The delivery with each event reduced to the bare fact that it could not be stored."""
+    events = [
+        Governed(Unrecognised(account=item.event.account, shape="", why=UNSTORABLE), item.reasons)
+        for item in delivery.events
+    ]
+    return Delivery(
+        tenant=delivery.tenant,
+        source=delivery.source,
+        received_at=delivery.received_at,
+        size=delivery.size,
+        events=events,
+        foreign=delivery.foreign,
+        replaced_characters=delivery.replaced_characters,
+        token=delivery.token,
+    )
+
+
+def _is_reduced(delivery: Delivery) -> bool:
+    return all(isinstance(i.event, Unrecognised) and i.event.why == UNSTORABLE for i in delivery.events)

@@ -1,0 +1,331 @@
+"""One tenant's share of a batch inside one transaction: facts → decide → join → write → decision records.
+
+The order of the steps is the order of locks, the same in every replica: messages, then persons, then (for
+all tenants of the batch) counters and decision chains.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+import msgspec
+from sqlalchemy import Connection
+
+from policies.event import (
+    AccountChanged,
+    ConsentChanged,
+    DeliveryReported,
+    DeliveryStatus,
+    Event,
+    IdentityChanged,
+    MessageEdited,
+    MessageReceived,
+    MessageUnsent,
+    Noted,
+    Unrecognised,
+    WatermarkReported,
+)
+from policies.gate import decide
+from policies.message import Identifier, Instant
+from policies.record import Record, State, record_of_message, record_of_receipt, record_of_unsend
+from policies.rules import BEFORE_TRANSCRIPT
+from policies.tenant import Facts
+from policies.verdict import Decision, Outcome, Reason
+from worker.chain import DecisionRecord
+from worker.crypto import REFERENCE_BYTES, derive, reference
+from worker.directory import Directory, Person, person
+from worker.inbound import Delivery, Disposition, Governed, Settled
+from worker.keyring import PSEUDONYM, Keyring
+from worker.register import Register
+from worker.store import accounts, decisions, people
+
+DAY: Final = 86_400 * 1_000_000
+
+NOT_RECORDED: Final = frozenset({Disposition.NOTED, Disposition.UPDATED, Disposition.FOREIGN})
+"""Dispositions that are counted and logged, and are no decision about content."""
+
+_WATERMARKS: Final = {DeliveryStatus.DELIVERED: "delivered_until", DeliveryStatus.READ: "read_until"}
+_WORDS: Final[dict[type, str]] = {
+    MessageReceived: "message",
+    MessageEdited: "edit",
+    MessageUnsent: "unsend",
+    DeliveryReported: "receipt",
+    WatermarkReported: "watermark",
+    ConsentChanged: "consent",
+    AccountChanged: "account",
+    IdentityChanged: "identity",
+}
+
+
+class Work(msgspec.Struct, kw_only=True, eq=False):
+    """One event with what is computed for it once: its message's key, its person, the gate's decision."""
+
+    delivery: Delivery
+    item: Governed
+    place: tuple[str, str]
+    key: bytes = b""
+    person: Person | None = None
+    decision: Decision | None = None
+
+    def __repr__(self) -> str:
+        return "<Work>"
+
+
+class Settlement:
+    """One tenant's deliveries on their way through one transaction: ``apply``, then ``close``."""
+
+    def __init__(
+        self, tx: Connection, keyring: Keyring, deliveries: Sequence[Delivery], now: Instant
+    ) -> None:
+        self.deliveries = deliveries
+        self._tenant = deliveries[0].tenant
+        self._tx = tx
+        self._now = now
+        self._pseudonym = keyring.tenant_key(self._tenant.id, PSEUDONYM)
+        self._directory = Directory(tx, keyring, self._tenant.id, now)
+        self._register = Register(tx, self._directory, self._tenant.id, now)
+        self.settled: list[list[Settled]] = []
+
+    def apply(self) -> None:
+        """Write what the events change. Raises statements.Raced, or what the database raises."""
+        works = [[self._work(delivery, item) for item in delivery.events] for delivery in self.deliveries]
+        everything = [work for some in works for work in some]
+        self._load(everything)
+        for work in everything:
+            self._judge(work)
+        self._directory.meet([work.person for work in everything if work.person is not None])
+        self.settled = [[self._settle(work) for work in some] for some in works]
+        self._register.save()
+
+    def close(self) -> tuple[int, bytes]:
+        """Count, and append the decisions to the tenant's chain: its sequence number and head."""
+        accounts.count(self._tx, self._tenant.id, self._counts())
+        return decisions.append(self._tx, self._tenant.id, self._now, self._records())
+
+    # -- before anything is decided ----------------------------------------------------------------------
+
+    def _work(self, delivery: Delivery, item: Governed) -> Work:
+        event = item.event
+        connector = delivery.source.connector.name
+        work = Work(delivery=delivery, item=item, place=(connector, event.account))
+        match event:
+            case MessageReceived() | MessageEdited():
+                work.key = self._key(work, event.message.id)
+                if not item.dropped:
+                    work.person = self._person(work, event.message.person)
+            case MessageUnsent():
+                work.key = self._key(work, event.message_id)
+                work.person = self._person(work, event.person) if event.person else None
+            case DeliveryReported():
+                work.key = self._key(work, event.message_id)
+            case WatermarkReported() | ConsentChanged():
+                work.person = self._person(work, event.person) if event.person else None
+            case IdentityChanged():
+                work.person = self._person(work, event.before + event.after)
+            case _:
+                pass
+        return work
+
+    def _key(self, work: Work, platform_id: str) -> bytes:
+        return message_key(self._pseudonym, *work.place, platform_id)
+
+    def _person(self, work: Work, identifiers: tuple[Identifier, ...]) -> Person:
+        return person(self._pseudonym, *work.place, identifiers)
+
+    def _load(self, works: Sequence[Work]) -> None:
+        added_to = {w.key for w in works if isinstance(w.item.event, (MessageReceived, MessageEdited))}
+        keys = {work.key for work in works if work.key}
+        if any(delivery.source.connector.has_aliases for delivery in self.deliveries):
+            self._register.learn_aliases(keys, self._told_aliases(works))
+        if keys:
+            self._register.load(keys, added_to)
+
+    def _told_aliases(self, works: Sequence[Work]) -> dict[bytes, bytes]:
+        return {
+            self._key(work, alias): work.key
+            for work in works
+            if isinstance(work.item.event, (MessageReceived, MessageEdited)) and not work.item.dropped
+            for alias in work.item.event.message.also_known_as
+        }
+
+    def _judge(self, work: Work) -> None:
+        """Ask BEFORE_TRANSCRIPT before anybody's identity is recorded: who is dropped is not met."""
+        event = work.item.event
+        if not isinstance(event, (MessageReceived, MessageEdited)) or work.item.dropped:
+            return
+        unsent = self._register.is_unsent(work.key)
+        facts = Facts(now=self._now, policy=self._tenant.policy, unsent=unsent)
+        work.decision = decide(event.message, facts, BEFORE_TRANSCRIPT)
+        if work.decision.message is None and not unsent:
+            work.person = None
+
+    # -- what becomes of each event ----------------------------------------------------------------------
+
+    def _settle(self, work: Work) -> Settled:
+        event = work.item.event
+        match event:
+            case MessageReceived() | MessageEdited():
+                return self._message(work, event)
+            case MessageUnsent():
+                return self._unsent(work, event)
+            case DeliveryReported():
+                before, after = self._register.merge(work.key, work.place, record_of_receipt(event))
+                moved = Disposition.DUPLICATE if before == after else Disposition.UPDATED
+                return self._settled(work, moved, conversation=after.conversation)
+            case WatermarkReported():
+                return self._watermark(work, event)
+            case ConsentChanged():
+                return self._consent(work, event)
+            case AccountChanged():
+                accounts.change_account(self._tx, self._tenant.id, work.place[0], event)
+                return self._settled(work, Disposition.STORED)
+            case IdentityChanged():
+                return self._settled(work, Disposition.STORED)
+            case Noted():
+                return Settled(event=event.what, account=event.account, disposition=Disposition.NOTED)
+            case Unrecognised():
+                return _unrecognised(work.item, event)
+            case _:
+                assert_never(event)
+
+    def _message(self, work: Work, event: MessageReceived | MessageEdited) -> Settled:
+        decision = work.decision
+        if decision is None:
+            return self._settled(work, Disposition.DROPPED, work.item.reasons)
+        reasons = work.item.reasons + decision.reasons
+        if self._register.is_unsent(work.key) and decision.message is not None:
+            # Taken back within this very batch: say so with the rule's own words.
+            facts = Facts(now=self._now, policy=self._tenant.policy, unsent=True)
+            reasons = work.item.reasons + decide(event.message, facts, BEFORE_TRANSCRIPT).reasons
+        elif decision.message is None and work.person is None:
+            return self._settled(work, Disposition.DROPPED, reasons)
+        told = self._told(work, event, decision)
+        before, after = self._register.merge(work.key, work.place, told)
+        return self._settled(work, _disposition(event, before, after), reasons)
+
+    def _told(self, work: Work, event: MessageReceived | MessageEdited, decision: Decision) -> Record:
+        message = decision.message or event.message
+        quoted = self._key(work, message.reply_to) if message.reply_to else b""
+        conversation = self._directory.conversation(work.person)
+        told = record_of_message(msgspec.structs.replace(event, message=message), conversation, quoted)
+        withheld = decision.outcome is Outcome.QUARANTINED
+        return msgspec.structs.replace(told, withheld=True) if withheld else told
+
+    def _unsent(self, work: Work, event: MessageUnsent) -> Settled:
+        told = record_of_unsend(event, self._directory.conversation(work.person))
+        before, after = self._register.merge(work.key, work.place, told)
+        meant = self._register.meant_by(work.key)
+        if meant != work.key:
+            # The post's content stands under another of its ids; the deletion reaches it there.
+            before, after = self._register.merge(meant, work.place, told)
+            work.key = meant
+        disposition = Disposition.DUPLICATE if before == after else Disposition.UNSENT
+        return self._settled(work, disposition, conversation=after.conversation)
+
+    def _watermark(self, work: Work, event: WatermarkReported) -> Settled:
+        conversation = self._directory.conversation(work.person)
+        column = _WATERMARKS.get(event.status)
+        if conversation is not None and column is not None:
+            people.raise_watermarks(self._tx, self._tenant.id, {(conversation, column): event.until})
+        return self._settled(work, Disposition.UPDATED)
+
+    def _consent(self, work: Work, event: ConsentChanged) -> Settled:
+        conversation = self._directory.conversation(work.person)
+        if conversation is not None:
+            change = (conversation, event.category, event.consent.value, event.occurred_at)
+            people.change_consents(self._tx, self._tenant.id, [change])
+        return self._settled(work, Disposition.STORED)
+
+    def _settled(
+        self,
+        work: Work,
+        disposition: Disposition,
+        reasons: tuple[Reason, ...] = (),
+        conversation: bytes | None = None,
+    ) -> Settled:
+        conversation = conversation or self._directory.conversation(work.person)
+        return Settled(
+            event=_WORDS[type(work.item.event)],
+            account=work.place[1],
+            disposition=disposition,
+            reasons=reasons,
+            ref=work.key.hex(),
+            person=conversation.hex() if conversation else "",
+        )
+
+    # -- what is recorded of the decisions ---------------------------------------------------------------
+
+    def _counts(self) -> Counter[accounts.CounterKey]:
+        day = self._now // DAY
+        counts: Counter[accounts.CounterKey] = Counter()
+        for delivery, settled in zip(self.deliveries, self.settled, strict=True):
+            name = delivery.source.connector.name
+            for one in settled:
+                for reason in one.reasons or (None,):
+                    code = reason.code.value if reason else ""
+                    counts[day, name, one.event, one.disposition.value, code] += 1
+            if delivery.foreign:
+                counts[day, name, "", Disposition.FOREIGN.value, ""] += delivery.foreign
+        return counts
+
+    def _records(self) -> list[DecisionRecord]:
+        decided = [
+            (delivery.source.connector.name, one)
+            for delivery, settled in zip(self.deliveries, self.settled, strict=True)
+            for one in settled
+            if one.disposition not in NOT_RECORDED
+        ]
+        self._directory.need_keys({bytes.fromhex(one.person) for _, one in decided if one.person})
+        return [self._record(connector, one) for connector, one in decided]
+
+    def _record(self, connector: str, one: Settled) -> DecisionRecord:
+        return DecisionRecord(
+            connector=connector,
+            account=one.account,
+            event=one.event,
+            disposition=one.disposition.value,
+            policy=self._tenant.policy_digest,
+            subject=self._subject(one),
+            reasons=tuple((reason.code.value, reason.rule, reason.clauses) for reason in one.reasons),
+            shape=one.shape,
+        )
+
+    def _subject(self, one: Settled) -> bytes:
+        if not one.ref:
+            return b""
+        key = self._directory.key(bytes.fromhex(one.person))
+        salt = key.salt if key is not None else derive(self._pseudonym, b"decisions")
+        return commitment(salt, bytes.fromhex(one.ref))
+
+
+def message_key(pseudonym: bytes, connector: str, account: str, platform_id: str) -> bytes:
+    """The keyed reference of a platform message: its primary key, and what logs call it."""
+    return reference(pseudonym, "message", connector, account, platform_id)
+
+
+def commitment(salt: bytes, key: bytes) -> bytes:
+    """How a decision record speaks of a message: only whoever holds the salt can tell which."""
+    return hmac.digest(salt, key, "sha256")[:REFERENCE_BYTES]
+
+
+def _unrecognised(item: Governed, event: Unrecognised) -> Settled:
+    return Settled(
+        event=event.why,
+        account=event.account,
+        disposition=Disposition.UNRECOGNISED,
+        reasons=item.reasons,
+        shape=event.shape,
+    )
+
+
+def _disposition(event: Event, before: Record | None, after: Record) -> Disposition:
+    if after.state is State.UNSENT:
+        return Disposition.DROPPED
+    if after.withheld:
+        return Disposition.WITHHELD
+    if before == after:
+        return Disposition.DUPLICATE
+    return Disposition.EDITED if isinstance(event, MessageEdited) else Disposition.STORED

@@ -1,0 +1,69 @@
+"""Meta's deauthorise and data-deletion callbacks: recorded once, found again by the code of their status page."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from policies.message import Instant
+from worker.crypto import reference
+from worker.keyring import PSEUDONYM, RECORDS, Keyring
+from worker.store.engine import Store
+from worker.store.statements import insert_missing
+from worker.store.tables import CallbackRow, Table
+
+callbacks = Table.metadata.tables[str(CallbackRow.__tablename__)]
+
+RECEIVED: Final = "received"
+_CODE_BYTES = 16
+
+
+def record_callback(
+    store: Store,
+    keyring: Keyring,
+    tenant: str,
+    connector: str,
+    kind: str,
+    user_id: str,
+    issued_at: Instant,
+    now: Instant,
+) -> str:
+    """Record a verified callback durably; the code of its status page.
+
+    The same request sent again gets the same code. ``kind`` is "deauthorize" or "data-deletion". The
+    app-scoped ``user_id`` is sealed: it is personal data.
+    """
+    key = keyring.tenant_key(tenant, PSEUDONYM)
+    name = reference(key, "callback", connector, kind, user_id, str(issued_at))
+    cipher = keyring.cipher(tenant, RECORDS)
+    row = {
+        "tenant": tenant,
+        "reference": name,
+        "code": secrets.token_urlsafe(_CODE_BYTES),
+        "connector": connector,
+        "kind": kind,
+        "status": RECEIVED,
+        "issued_at": issued_at,
+        "received_at": now,
+        "sealed": cipher.seal(user_id.encode(), b"callback\0" + tenant.encode() + b"\0" + name),
+    }
+    wanted = select(callbacks.c.code).where(callbacks.c.tenant == tenant, callbacks.c.reference == name)
+    with store.transaction() as tx:
+        insert_missing(tx, callbacks, [row])
+        return str(tx.execute(wanted).scalar_one())
+
+
+def find_callback(store: Store, tenant: str, code: str) -> Any | None:
+    """The callback with this code as a row (connector, kind, status, issued_at, received_at), or None."""
+    columns = (
+        callbacks.c.connector,
+        callbacks.c.kind,
+        callbacks.c.status,
+        callbacks.c.issued_at,
+        callbacks.c.received_at,
+    )
+    wanted = select(*columns).where(callbacks.c.tenant == tenant, callbacks.c.code == code)
+    with store.reading() as connection:
+        return connection.execute(wanted).one_or_none()

@@ -1,0 +1,64 @@
+"""The decision chain in the database: append, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from policies.message import Instant
+from worker import chain
+from worker.store.statements import insert_missing, locked
+from worker.store.tables import ChainRow, CommitRow, Table
+
+commits = Table.metadata.tables[str(CommitRow.__tablename__)]
+ends = Table.metadata.tables[str(ChainRow.__tablename__)]
+
+_end = select(ends.c.sequence, ends.c.head).where(ends.c.tenant == bindparam("of_tenant"))
+_move_end = update(ends).where(ends.c.tenant == bindparam("of_tenant"))
+
+
+def append(
+    tx: Connection, tenant: str, now: Instant, records: Sequence[chain.DecisionRecord]
+) -> tuple[int, bytes]:
+    """Append one commit's decisions; the new sequence number and head.
+
+    The end of the chain stays locked until the transaction ends: replicas commit one after the other here,
+    so this is the last thing that a transaction does.
+    """
+    end = tx.execute(locked(tx, _end), {"of_tenant": tenant}).one_or_none()
+    if end is None:
+        insert_missing(tx, ends, [{"tenant": tenant, "sequence": 0, "head": chain.GENESIS}])
+        end = tx.execute(locked(tx, _end), {"of_tenant": tenant}).one()
+    if not records:
+        return end.sequence, end.head
+    stored, root = chain.encode(records)
+    sequence = end.sequence + 1
+    head = chain.head(end.head, tenant, sequence, now, len(records), root)
+    tx.execute(
+        commits.insert(),
+        {
+            "tenant": tenant,
+            "sequence": sequence,
+            "committed_at": now,
+            "count": len(records),
+            "root": root,
+            "head": head,
+            "decisions": stored,
+        },
+    )
+    tx.execute(_move_end, {"of_tenant": tenant, "sequence": sequence, "head": head})
+    return sequence, head
+
+
+def read(tx: Connection, tenant: str) -> Iterator[Any]:
+    """A tenant's commits in order, as rows."""
+    statement = select(commits).where(commits.c.tenant == tenant).order_by(commits.c.sequence)
+    yield from tx.execute(statement.execution_options(yield_per=500))
+
+
+def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:
+    """The chain's sequence number and head; (0, 32 zero bytes) for a tenant without decisions."""
+    end = tx.execute(_end, {"of_tenant": tenant}).one_or_none()
+    return (0, chain.GENESIS) if end is None else (end.sequence, end.head)

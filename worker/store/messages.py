@@ -1,0 +1,236 @@
+"""Messages and their content: rows in, records out, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from policies.message import Instant
+from policies.record import Circumstances, Part, Receipt, Record, State
+from worker.crypto import Cipher
+from worker.store.statements import chunks, insert_missing, insert_new, is_sqlite
+from worker.store.tables import AliasRow, ContentRow, MessageRow, Table
+
+messages = Table.metadata.tables[str(MessageRow.__tablename__)]
+contents = Table.metadata.tables[str(ContentRow.__tablename__)]
+aliases = Table.metadata.tables[str(AliasRow.__tablename__)]
+
+_KEY = frozenset({"tenant", "key"})
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(dict[str, Part])
+
+_by_keys = (
+    select(messages)
+    .where(messages.c.tenant == bindparam("of_tenant"), messages.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(messages.c.key)
+)
+_by_keys_locked = _by_keys.with_for_update()
+_contents_by_id = select(contents.c.id, contents.c.sealed).where(
+    contents.c.tenant == bindparam("of_tenant"), contents.c.id.in_(bindparam("ids", expanding=True))
+)
+_update_message = update(messages).where(
+    messages.c.tenant == bindparam("of_tenant"), messages.c.key == bindparam("of_key")
+)
+_update_content = (
+    update(contents)
+    .where(contents.c.tenant == bindparam("of_tenant"), contents.c.id == bindparam("of_id"))
+    .values(sealed=bindparam("new_sealed"))
+)
+_delete_content = delete(contents).where(
+    contents.c.tenant == bindparam("of_tenant"), contents.c.id == bindparam("of_id")
+)
+_aliases = select(aliases.c.alias, aliases.c.key).where(
+    aliases.c.tenant == bindparam("of_tenant"), aliases.c.alias.in_(bindparam("keys", expanding=True))
+)
+_aliases_of = select(aliases.c.alias, aliases.c.key).where(
+    aliases.c.tenant == bindparam("of_tenant"), aliases.c.key.in_(bindparam("keys", expanding=True))
+)
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """A message as it stands in the store.
+
+    ``opened`` says that ``record.parts`` is all of its content; ``edit_number`` is what its row says.
+    """
+
+    record: Record
+    content: bytes | None
+    recorded_at: Instant
+    opened: bool = True
+    edit_number: int = 0
+
+    def __repr__(self) -> str:
+        return "<Held>"
+
+
+def load(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, Held]:
+    """The messages under ``keys``, locked for this transaction in key order, content unread."""
+    statement = _by_keys if is_sqlite(tx) else _by_keys_locked
+    held = {}
+    for some in chunks(keys):
+        for row in tx.execute(statement, {"of_tenant": tenant, "keys": some}):
+            held[row.key] = held_from_row(row)
+    return held
+
+
+def held_from_row(row: Any) -> Held:
+    """A row of the message table as a record, content unread."""
+    record = Record(
+        state=State(row.state),
+        circumstances=Circumstances(
+            rank=row.rank,
+            standby=bool(row.standby),
+            occurred_at=row.occurred_at,
+            kind=row.kind,
+            direction=row.direction,
+            reply_to=row.reply_to,
+            history=bool(row.history),
+        ),
+        conversation=row.conversation,
+        unsent_at=row.unsent_at,
+        receipt=Receipt(row.status, row.status_at, row.error_code),
+        withheld=bool(row.withheld),
+    )
+    return Held(
+        record=record,
+        content=row.content,
+        recorded_at=row.recorded_at,
+        opened=row.content is None,
+        edit_number=row.edit_number,
+    )
+
+
+def read_contents(tx: Connection, tenant: str, ids: Iterable[bytes]) -> dict[bytes, bytes]:
+    """The sealed contents under ``ids``."""
+    found: dict[bytes, bytes] = {}
+    for some in chunks(sorted(ids)):
+        rows = tx.execute(_contents_by_id, {"of_tenant": tenant, "ids": some})
+        found.update((row.id, row.sealed) for row in rows)
+    return found
+
+
+def seal_parts(cipher: Cipher, tenant: str, key: bytes, parts: Mapping[str, Part]) -> bytes:
+    """A message's parts sealed for their place: they open under no other message's key."""
+    try:
+        plain = _encoder.encode(parts)
+    except (OverflowError, UnicodeEncodeError):
+        plain = _encoder.encode({name: Part(*_storable(list(_tuple(part)))) for name, part in parts.items()})
+    return cipher.seal(plain, _place(tenant, key))
+
+
+def open_parts(cipher: Cipher, tenant: str, key: bytes, sealed: bytes) -> dict[str, Part]:
+    """The parts of a message. Raises CryptoError, or msgspec.MsgspecError when damaged."""
+    return _decoder.decode(cipher.open(sealed, _place(tenant, key)))
+
+
+def insert_messages(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert messages that were not there. Raises Raced."""
+    insert_new(tx, messages, rows)
+
+
+def insert_contents(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new contents; their ids are fresh."""
+    if rows:
+        tx.execute(contents.insert(), rows)
+
+
+def update_messages(tx: Connection, tenant: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write every column of these messages anew."""
+    if rows:
+        values = [{name: row[name] for name in row if name not in _KEY} for row in rows]
+        tx.execute(
+            _update_message,
+            [
+                {"of_tenant": tenant, "of_key": row["key"], **new}
+                for row, new in zip(rows, values, strict=True)
+            ],
+        )
+
+
+def update_contents(tx: Connection, tenant: str, sealed: Mapping[bytes, bytes]) -> None:
+    """Replace contents by id."""
+    if sealed:
+        rows = [{"of_tenant": tenant, "of_id": id_, "new_sealed": new} for id_, new in sealed.items()]
+        tx.execute(_update_content, rows)
+
+
+def delete_contents(tx: Connection, tenant: str, ids: Sequence[bytes]) -> None:
+    """Remove contents by id."""
+    if ids:
+        tx.execute(_delete_content, [{"of_tenant": tenant, "of_id": id_} for id_ in ids])
+
+
+def row_of(tenant: str, key: bytes, connector: str, account: str, held: Held, now: Instant) -> dict[str, Any]:
+    """All columns of a message."""
+    record = held.record
+    seen = record.circumstances
+    return {
+        "tenant": tenant,
+        "key": key,
+        "connector": connector,
+        "account": account,
+        "conversation": record.conversation,
+        "state": int(record.state),
+        "rank": seen.rank,
+        "standby": int(seen.standby),
+        "history": int(seen.history),
+        "withheld": int(record.withheld),
+        "kind": seen.kind,
+        "direction": seen.direction,
+        "edit_number": record.edit_number if held.opened or held.content is None else held.edit_number,
+        "occurred_at": seen.occurred_at,
+        "recorded_at": held.recorded_at,
+        "changed_at": now,
+        "unsent_at": record.unsent_at,
+        "status": record.receipt.status,
+        "status_at": record.receipt.at,
+        "error_code": record.receipt.error_code,
+        "reply_to": seen.reply_to,
+        "content": held.content,
+    }
+
+
+def add_aliases(tx: Connection, tenant: str, pairs: Mapping[bytes, bytes]) -> None:
+    """Remember that each alias means the message under its key."""
+    rows = [{"tenant": tenant, "alias": alias, "key": key} for alias, key in sorted(pairs.items())]
+    insert_missing(tx, aliases, rows)
+
+
+def resolve_aliases(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Alias → key of the message it means, for those of ``keys`` that are aliases."""
+    found: dict[bytes, bytes] = {}
+    for some in chunks(keys):
+        found.update((r.alias, r.key) for r in tx.execute(_aliases, {"of_tenant": tenant, "keys": some}))
+    return found
+
+
+def aliases_of(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Alias → key, for every alias of the messages under ``keys``."""
+    found: dict[bytes, bytes] = {}
+    for some in chunks(keys):
+        found.update((r.alias, r.key) for r in tx.execute(_aliases_of, {"of_tenant": tenant, "keys": some}))
+    return found
+
+
+def _place(tenant: str, key: bytes) -> bytes:
+    return b"content\0001\0" + tenant.encode() + b"\0" + key
+
+
+def _tuple(part: Part) -> tuple[int, Instant, Any]:
+    return part.edit_number, part.at, part.value
+
+
+def _storable(value: Any) -> Any:
+    """Numbers beyond 64 bits and lone surrogates cannot be encoded: they are kept as text."""
+    if isinstance(value, dict):
+        return {str(_storable(key)): _storable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_storable(item) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return value

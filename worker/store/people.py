@@ -1,0 +1,86 @@
+"""Conversations and the identifiers that lead to them. One person may be known by several; links join them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from policies.message import Instant
+from worker.store.statements import chunks, insert_missing, insert_new
+from worker.store.tables import ConsentRow, ConversationRow, IdentifierRow, LinkRow, Table
+
+conversations = Table.metadata.tables[str(ConversationRow.__tablename__)]
+identifiers = Table.metadata.tables[str(IdentifierRow.__tablename__)]
+links = Table.metadata.tables[str(LinkRow.__tablename__)]
+consents = Table.metadata.tables[str(ConsentRow.__tablename__)]
+
+_by_reference = select(identifiers.c.reference, identifiers.c.conversation).where(
+    identifiers.c.tenant == bindparam("of_tenant"),
+    identifiers.c.reference.in_(bindparam("references", expanding=True)),
+)
+
+
+def find_conversations(tx: Connection, tenant: str, references: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Identifier reference → conversation, for those that are known."""
+    found: dict[bytes, bytes] = {}
+    for some in chunks(references):
+        rows = tx.execute(_by_reference, {"of_tenant": tenant, "references": some})
+        found.update((row.reference, row.conversation) for row in rows)
+    return found
+
+
+def add_conversations(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new conversations under fresh ids."""
+    if rows:
+        tx.execute(conversations.insert(), rows)
+
+
+def add_identifiers(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert identifiers that were not known. Raises Raced when another replica met the person too."""
+    insert_new(tx, identifiers, rows)
+
+
+def add_links(tx: Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]], now: Instant) -> None:
+    """Remember that two conversations are one person's."""
+    ordered = sorted({(min(pair), max(pair)) for pair in pairs})
+    rows = [{"tenant": tenant, "one": one, "other": other, "linked_at": now} for one, other in ordered]
+    insert_missing(tx, links, rows)
+
+
+def raise_watermarks(tx: Connection, tenant: str, marks: Mapping[tuple[bytes, str], Instant]) -> None:
+    """Move (conversation, column) watermarks forward; a late report of an earlier one changes nothing."""
+    for (conversation, column), until in sorted(marks.items()):
+        target = conversations.c[column]
+        tx.execute(
+            update(conversations)
+            .where(conversations.c.tenant == tenant, conversations.c.id == conversation, target < until)
+            .values({column: until})
+        )
+
+
+def change_consents(tx: Connection, tenant: str, changes: Sequence[tuple[bytes, str, str, Instant]]) -> None:
+    """(conversation, category, consent, at): the latest event wins; of two at once, the withdrawal."""
+    for conversation, category, consent, at in sorted(changes):
+        row = {
+            "tenant": tenant,
+            "conversation": conversation,
+            "category": category,
+            "consent": consent,
+            "changed_at": at,
+        }
+        insert_missing(tx, consents, [row])
+        newer = (consents.c.changed_at < at) | (
+            (consents.c.changed_at == at) & (consents.c.consent < consent)
+        )
+        tx.execute(
+            update(consents)
+            .where(
+                consents.c.tenant == tenant,
+                consents.c.conversation == conversation,
+                consents.c.category == category,
+                newer,
+            )
+            .values(consent=consent, changed_at=at)
+        )

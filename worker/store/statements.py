@@ -1,0 +1,59 @@
+"""What the two engines say differently: inserting what is not there, replacing, locking, long lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+MOST_BINDS = 500
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Raced(Exception):
+    """Another replica inserted the same row first. The whole transaction is to be tried again."""
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """Whether the connection is to the embedded engine."""
+    return connection.dialect.name == "sqlite"
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """The engine's own INSERT, which knows ON CONFLICT."""
+    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows whose keys were just seen to be free. Raises Raced when one is taken meanwhile.
+
+    SQLite has one writer: what was free when the transaction began is free still.
+    """
+    if not rows:
+        return
+    if is_sqlite(connection):
+        connection.execute(table.insert(), rows)
+        return
+    statement = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    if len(connection.execute(statement, rows).all()) != len(rows):
+        raise Raced
+
+
+def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert the rows whose keys are not there yet; leave the others as they are."""
+    if rows:
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def locked(connection: Connection, statement: Select[Any]) -> Select[Any]:
+    """The same rows, locked until the transaction ends (SQLite's transaction is a lock already)."""
+    return statement if is_sqlite(connection) else statement.with_for_update()
+
+
+def chunks(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The values in pieces that fit into one statement."""
+    for start in range(0, len(values), MOST_BINDS):
+        yield values[start : start + MOST_BINDS]
