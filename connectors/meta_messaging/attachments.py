@@ -38,7 +38,7 @@ def references(attachment: dict[str, Json], kind: MediaKind) -> list[Media]:
     for source in sources:
         own_title = wild.text(source.get("title")) or title
         for key, value in source.items():
-            if key in URL_KEYS and value and isinstance(value, str) and (value, own_title) not in found:
+            if key in URL_KEYS and value and isinstance(value, str):
                 found[value, own_title] = Media(kind=kind, url=value, id=media_id, title=own_title)
     return list(found.values()) or [Media(kind=kind, id=media_id, title=title)]
 
