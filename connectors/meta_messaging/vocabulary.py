@@ -81,9 +81,8 @@ ELEMENT_KEYS: Final = {
     "title": "title",
     "subtitle": "subtitle",
     "image_url": "image_url",
-    "url": "url",
+    "url": "media_url",  # only media templates have one, and it is the picture or film itself
     "media_type": "media_type",
-    "attachment_id": "attachment_id",
     "id": "product_id",
     "retailer_id": "retailer_id",
 }
