@@ -10,6 +10,7 @@ import msgspec
 from policies.message import Channel, Direction, Message
 from policies.tenant import Facts
 from policies.verdict import (
+    ALLOW,
     Allow,
     Amend,
     Decision,
@@ -24,19 +25,29 @@ from policies.verdict import (
 
 Check = Callable[[Message, Facts], Verdict]
 
+_EVERY_CHANNEL = frozenset(Channel)
+_BOTH_DIRECTIONS = frozenset(Direction)
+
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of a gate's table: who judges (``check``), which clauses it serves, and whom it concerns."""
+    """A row of a gate's table: who judges (``check``), which clauses it serves, and whom it concerns.
+
+    ``codes`` are the reasons that it may give, for documents and listings.
+    """
 
     name: str
     check: Check
     clauses: tuple[str, ...]
-    channels: frozenset[Channel] = frozenset(Channel)
-    directions: frozenset[Direction] = frozenset(Direction)
+    codes: tuple[ReasonCode, ...] = ()
+    channels: frozenset[Channel] = _EVERY_CHANNEL
+    directions: frozenset[Direction] = _BOTH_DIRECTIONS
 
     def concerns(self, message: Message) -> bool:
         """Whether this rule has a say about such a message."""
-        return message.channel in self.channels and message.direction in self.directions
+        # Most rules concern everything, and hashing an enumeration's member costs more than most rules do.
+        return (self.channels is _EVERY_CHANNEL or message.channel in self.channels) and (
+            self.directions is _BOTH_DIRECTIONS or message.direction in self.directions
+        )
 
 
 def decide(message: Message, facts: Facts, rules: Sequence[Rule]) -> Decision:
@@ -48,10 +59,8 @@ def decide(message: Message, facts: Facts, rules: Sequence[Rule]) -> Decision:
     reasons: list[Reason] = []
     until: int | None = None
     for rule in rules:
-        if not rule.concerns(message):
-            continue
         verdict = _ask(rule, message, facts)
-        if isinstance(verdict, Allow):
+        if verdict is ALLOW or isinstance(verdict, Allow):
             continue
         reasons.append(Reason(code=verdict.code, rule=rule.name, clauses=rule.clauses))
         match verdict:
@@ -73,6 +82,6 @@ def decide(message: Message, facts: Facts, rules: Sequence[Rule]) -> Decision:
 
 def _ask(rule: Rule, message: Message, facts: Facts) -> Verdict:
     try:
-        return rule.check(message, facts)
+        return rule.check(message, facts) if rule.concerns(message) else ALLOW
     except Exception:  # noqa: BLE001 - whatever a rule raises, the message is withheld: fail closed
         return Quarantine(code=ReasonCode.POLICY_ERROR)

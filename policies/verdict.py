@@ -72,6 +72,11 @@ Verdict = Allow | Amend | Delay | Quarantine | Drop
 ALLOW = Allow()
 
 
+def amended(before: Content, after: Content, code: ReasonCode) -> Verdict:
+    """Amend, if there is anything to amend: a rule that is asked again about its own work allows it."""
+    return ALLOW if after == before else Amend(content=after, code=code)
+
+
 class Outcome(StrEnum):
     """What a gate decided in the end."""
 
