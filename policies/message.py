@@ -6,7 +6,7 @@ without their contents, so that a stray f-string or traceback shows a type and n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -31,9 +31,9 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def __rich_repr__(self) -> Iterator[Any]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Hide the fields from rich's pretty printer too."""
-        return iter(())
+        return []
 
 
 class Channel(StrEnum):

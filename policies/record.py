@@ -84,7 +84,8 @@ class Record(Private, frozen=True, kw_only=True):
     @property
     def edit_number(self) -> int:
         """The number of the edit whose text stands; 0 when it was never edited."""
-        return max((part.edit_number for part in self.parts.values()), default=0)
+        text = self.parts.get("text")  # every edit replaces the text, if nothing else
+        return text.edit_number if text is not None else 0
 
 
 def join(one: Record, other: Record) -> Record:
@@ -109,18 +110,14 @@ def record_of_message(
     edit_number = max(1, event.edit_number) if isinstance(event, MessageEdited) else 0
     source = Source.EDIT if edit_number else Source.MESSAGE
     content = message.content
-    values = {
-        "text": content.text,
-        "media": msgspec.to_builtins(content.media) if content.media else [],
-        "details": content.details,
-        "profile": content.profile,
-    }
     at = message.occurred_at
-    parts = {
-        name: Part(edit_number, at, value)
-        for name, value in values.items()
-        if value or name == "text" or not edit_number
-    }
+    parts = {"text": Part(edit_number, at, content.text)}
+    if content.media or not edit_number:
+        parts["media"] = Part(edit_number, at, msgspec.to_builtins(content.media) if content.media else [])
+    if content.details or not edit_number:
+        parts["details"] = Part(edit_number, at, content.details)
+    if content.profile or not edit_number:
+        parts["profile"] = Part(edit_number, at, content.profile)
     parts["id"] = Part(0, 0, message.id)
     if message.thread:
         parts["thread"] = Part(0, 0, message.thread)
@@ -130,8 +127,8 @@ def record_of_message(
             rank=-source,
             standby=message.standby,
             occurred_at=at,
-            kind=message.kind.value,
-            direction=message.direction.value,
+            kind=message.kind,
+            direction=message.direction,
             reply_to=reply_to,
             history=message.history,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import uuid_utils
 from sqlalchemy import Connection
@@ -12,6 +11,7 @@ from policies.message import Identifier, Instant, Private
 from worker.crypto import reference
 from worker.keyring import ConversationKey, Keyring
 from worker.store import people
+from worker.store.statements import Row
 
 
 class Person(Private, frozen=True, kw_only=True):
@@ -27,8 +27,7 @@ def person(pseudonym: bytes, connector: str, account: str, identifiers: tuple[Id
     """The person with these identifiers, under keyed references."""
     if identifiers:
         references = tuple(
-            reference(pseudonym, "person", connector, account, one.kind.value, one.value)
-            for one in identifiers
+            reference(pseudonym, "person", connector, account, one.kind, one.value) for one in identifiers
         )
     else:
         references = (reference(pseudonym, "person", connector, account, "", ""),)
@@ -87,7 +86,7 @@ class Directory:
         return self._keys.get(conversation) if conversation else None
 
     def _open(self, persons: Sequence[Person]) -> None:
-        opened: list[dict[str, Any]] = []
+        opened: list[Row] = []
         met: dict[bytes, tuple[bytes, Identifier | None]] = {}
         for one in persons:
             conversation = self.conversation(one)
@@ -100,31 +99,18 @@ class Directory:
                     self._conversations[name] = conversation
                     met[name] = (conversation, identifier)
         # The keys are durable before anything that is sealed with them.
-        self._keyring.make(self._tenant, [row["id"] for row in opened])
+        self._keyring.make(self._tenant, [row[1] for row in opened])
         self.need_keys(conversation for conversation, _ in met.values())
         people.add_conversations(self._tx, opened)
         people.add_identifiers(self._tx, [self._identifier_row(name, *met[name]) for name in sorted(met)])
 
-    def _conversation_row(self, id_: bytes, one: Person) -> dict[str, Any]:
-        return {
-            "tenant": self._tenant,
-            "id": id_,
-            "connector": one.connector,
-            "account": one.account,
-            "opened_at": self._now,
-            "delivered_until": 0,
-            "read_until": 0,
-        }
+    def _conversation_row(self, id_: bytes, one: Person) -> Row:
+        return self._tenant, id_, one.connector, one.account, self._now, 0, 0
 
-    def _identifier_row(self, name: bytes, conversation: bytes, one: Identifier | None) -> dict[str, Any]:
+    def _identifier_row(self, name: bytes, conversation: bytes, one: Identifier | None) -> Row:
         value = one.value.encode("utf-8", "replace") if one else b""
-        return {
-            "tenant": self._tenant,
-            "reference": name,
-            "conversation": conversation,
-            "kind": one.kind.value if one else "",
-            "sealed": self._keys[conversation].cipher.seal(value, identifier_place(self._tenant, name)),
-        }
+        sealed = self._keys[conversation].cipher.seal(value, identifier_place(self._tenant, name))
+        return self._tenant, name, conversation, one.kind if one else "", sealed
 
     def _link(self, persons: Sequence[Person]) -> None:
         pairs: list[tuple[bytes, bytes]] = []

@@ -11,12 +11,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
 from worker.store.engine import Store, StoreError
+from worker.store.statements import insert_missing
 from worker.store.tables import ConversationKeyRow, KeyringCheckRow, KeyringTable, TenantKeyRow
 
 PSEUDONYM: Final = "pseudonym"
@@ -69,7 +69,9 @@ class Keyring:
         with self.store.transaction() as connection:
             sealed = connection.execute(select(_checks.c.sealed)).scalar_one_or_none()
             if sealed is None:
-                self._insert(connection, _checks, [{"id": 1, "sealed": self._master.wrap(_CHECK, b"check")}])
+                insert_missing(
+                    connection, _checks, [{"id": 1, "sealed": self._master.wrap(_CHECK, b"check")}]
+                )
                 return
         try:
             self._master.unwrap(sealed, b"check")
@@ -96,7 +98,8 @@ class Keyring:
             _tenant_keys.c.tenant == tenant, _tenant_keys.c.purpose == purpose
         )
         with self.store.transaction() as connection:
-            self._insert(connection, _tenant_keys, [fresh])
+            # Of two replicas that make the same key at once, the first one's stands.
+            insert_missing(connection, _tenant_keys, [fresh])
             wrapped = connection.execute(wanted).scalar_one()
         key = self._tenants[tenant, purpose] = self._master.unwrap(wrapped, place)
         return key
@@ -117,7 +120,7 @@ class Keyring:
         ]
         if rows:
             with self.store.transaction() as connection:
-                self._insert(connection, _conversation_keys, rows)
+                insert_missing(connection, _conversation_keys, rows)
 
     def keys(self, tenant: str, conversations: Iterable[bytes]) -> dict[bytes, ConversationKey]:
         """The keys of these conversations; one that has been destroyed is absent."""
@@ -155,11 +158,6 @@ class Keyring:
             while len(self._conversations) > _CACHED_KEYS:
                 self._conversations.popitem(last=False)
         return loaded
-
-    def _insert(self, connection: Connection, table: object, rows: list[dict[str, object]]) -> None:
-        """Insert what is not there: of two replicas that make the same key, the first one's stands."""
-        insert = sqlite.insert if self.store.is_sqlite else postgresql.insert
-        connection.execute(insert(table).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]
 
 
 def open_keyring(url: str, master: MasterKey, factory: CipherFactory = Aes256Gcm) -> Keyring:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from sqlalchemy import Connection
 
@@ -12,6 +10,7 @@ from policies.record import Record, State, join
 from worker.directory import Directory, new_id
 from worker.store import messages
 from worker.store.messages import Held
+from worker.store.statements import Row
 
 
 class Register:
@@ -85,24 +84,27 @@ class Register:
         self._directory.need_keys(
             conversation for key in moved if (conversation := self._held[key].record.conversation)
         )
-        fresh: list[dict[str, Any]] = []
+        fresh: list[Row] = []
         rewritten: dict[bytes, bytes] = {}
         gone: list[bytes] = []
         for key in moved:
             self._place_content(key, self._held[key], fresh, rewritten, gone)
-        rows = [
-            messages.row_of(self._tenant, key, *self._places[key], self._held[key], self._now)
-            for key in moved
-        ]
-        messages.insert_messages(self._tx, [row for row in rows if row["key"] not in self._before])
-        messages.update_messages(self._tx, self._tenant, [row for row in rows if row["key"] in self._before])
+        new: list[Row] = []
+        changed: list[Row] = []
+        for key in moved:
+            row = messages.row_of(self._tenant, key, self._places[key], self._held[key], self._now)
+            (changed if key in self._before else new).append(row)
+        messages.insert_messages(self._tx, new)
         messages.insert_contents(self._tx, fresh)
+        messages.update_messages(self._tx, changed)
         messages.update_contents(self._tx, self._tenant, rewritten)
         messages.delete_contents(self._tx, self._tenant, gone)
 
     def _merge_alias(self, alias: bytes, place: tuple[str, str], told: Record) -> Record:
-        """Give the alias a row of its own: two replicas, one told of the message and one of a deletion by
-        this id, then meet on that row and cannot pass each other. A tombstone found there counts.
+        """Give the alias a row of its own; a tombstone found there counts.
+
+        Two replicas, one told of the message and one of a deletion by this id, meet on that row and cannot
+        pass each other.
         """
         self._places[alias] = place
         held = self._held.get(alias)
@@ -131,7 +133,7 @@ class Register:
         self,
         key: bytes,
         held: Held,
-        fresh: list[dict[str, Any]],
+        fresh: list[Row],
         rewritten: dict[bytes, bytes],
         gone: list[bytes],
     ) -> None:
@@ -146,6 +148,6 @@ class Register:
         sealed = messages.seal_parts(conversation.cipher, self._tenant, key, held.record.parts)
         if held.content is None:
             held.content = new_id(self._now)
-            fresh.append({"tenant": self._tenant, "id": held.content, "sealed": sealed})
+            fresh.append((self._tenant, held.content, sealed))
         else:
             rewritten[held.content] = sealed

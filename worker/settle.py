@@ -164,7 +164,7 @@ class Settlement:
 
     # -- what becomes of each event ----------------------------------------------------------------------
 
-    def _settle(self, work: Work) -> Settled:
+    def _settle(self, work: Work) -> Settled:  # noqa: PLR0911 - one return for each kind of event
         event = work.item.event
         match event:
             case MessageReceived() | MessageEdited():
@@ -265,10 +265,10 @@ class Settlement:
             name = delivery.source.connector.name
             for one in settled:
                 for reason in one.reasons or (None,):
-                    code = reason.code.value if reason else ""
-                    counts[day, name, one.event, one.disposition.value, code] += 1
+                    code = reason.code if reason else ""
+                    counts[day, name, one.event, one.disposition, code] += 1
             if delivery.foreign:
-                counts[day, name, "", Disposition.FOREIGN.value, ""] += delivery.foreign
+                counts[day, name, "", Disposition.FOREIGN, ""] += delivery.foreign
         return counts
 
     def _records(self) -> list[DecisionRecord]:
@@ -286,10 +286,10 @@ class Settlement:
             connector=connector,
             account=one.account,
             event=one.event,
-            disposition=one.disposition.value,
+            disposition=one.disposition,
             policy=self._tenant.policy_digest,
             subject=self._subject(one),
-            reasons=tuple((reason.code.value, reason.rule, reason.clauses) for reason in one.reasons),
+            reasons=tuple((reason.code, reason.rule, reason.clauses) for reason in one.reasons),
             shape=one.shape,
         )
 

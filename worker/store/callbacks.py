@@ -20,9 +20,10 @@ RECEIVED: Final = "received"
 _CODE_BYTES = 16
 
 
-def record_callback(
+def record_callback(  # noqa: PLR0913 - the row's fields, by name
     store: Store,
     keyring: Keyring,
+    *,
     tenant: str,
     connector: str,
     kind: str,

@@ -62,8 +62,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reading one consistent state."""
-        with self.engine.connect() as connection:
-            connection = connection.execution_options(sluicegate_read=True)
+        with self.engine.connect().execution_options(sluicegate_read=True) as connection:
             yield connection
 
     def ping(self) -> None:

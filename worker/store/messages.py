@@ -11,14 +11,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from policies.message import Instant
 from policies.record import Circumstances, Part, Receipt, Record, State
 from worker.crypto import Cipher
-from worker.store.statements import chunks, insert_missing, insert_new, is_sqlite
+from worker.store.statements import Row, chunks, insert_missing, insert_new, is_sqlite
 from worker.store.tables import AliasRow, ContentRow, MessageRow, Table
 
 messages = Table.metadata.tables[str(MessageRow.__tablename__)]
 contents = Table.metadata.tables[str(ContentRow.__tablename__)]
 aliases = Table.metadata.tables[str(AliasRow.__tablename__)]
 
-_KEY = frozenset({"tenant", "key"})
+_PARAMETERS = ("of_tenant", "of_key", *[column.name for column in messages.columns][2:])
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(dict[str, Part])
 
@@ -126,28 +126,20 @@ def open_parts(cipher: Cipher, tenant: str, key: bytes, sealed: bytes) -> dict[s
     return _decoder.decode(cipher.open(sealed, _place(tenant, key)))
 
 
-def insert_messages(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert messages that were not there. Raises Raced."""
+def insert_messages(tx: Connection, rows: Sequence[Row]) -> None:
+    """Insert messages that were not there, as ``row_of`` makes them. Raises Raced."""
     insert_new(tx, messages, rows)
 
 
-def insert_contents(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert new contents; their ids are fresh."""
-    if rows:
-        tx.execute(contents.insert(), rows)
+def insert_contents(tx: Connection, rows: Sequence[Row]) -> None:
+    """Insert new contents (tenant, id, sealed) under fresh ids."""
+    insert_new(tx, contents, rows)
 
 
-def update_messages(tx: Connection, tenant: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def update_messages(tx: Connection, rows: Sequence[Row]) -> None:
     """Write every column of these messages anew."""
     if rows:
-        values = [{name: row[name] for name in row if name not in _KEY} for row in rows]
-        tx.execute(
-            _update_message,
-            [
-                {"of_tenant": tenant, "of_key": row["key"], **new}
-                for row, new in zip(rows, values, strict=True)
-            ],
-        )
+        tx.execute(_update_message, [dict(zip(_PARAMETERS, row, strict=True)) for row in rows])
 
 
 def update_contents(tx: Connection, tenant: str, sealed: Mapping[bytes, bytes]) -> None:
@@ -163,34 +155,35 @@ def delete_contents(tx: Connection, tenant: str, ids: Sequence[bytes]) -> None:
         tx.execute(_delete_content, [{"of_tenant": tenant, "of_id": id_} for id_ in ids])
 
 
-def row_of(tenant: str, key: bytes, connector: str, account: str, held: Held, now: Instant) -> dict[str, Any]:
-    """All columns of a message."""
+def row_of(tenant: str, key: bytes, place: tuple[str, str], held: Held, now: Instant) -> Row:
+    """All columns of a message, in the table's order. ``place`` is its connector and account."""
     record = held.record
     seen = record.circumstances
-    return {
-        "tenant": tenant,
-        "key": key,
-        "connector": connector,
-        "account": account,
-        "conversation": record.conversation,
-        "state": int(record.state),
-        "rank": seen.rank,
-        "standby": int(seen.standby),
-        "history": int(seen.history),
-        "withheld": int(record.withheld),
-        "kind": seen.kind,
-        "direction": seen.direction,
-        "edit_number": record.edit_number if held.opened or held.content is None else held.edit_number,
-        "occurred_at": seen.occurred_at,
-        "recorded_at": held.recorded_at,
-        "changed_at": now,
-        "unsent_at": record.unsent_at,
-        "status": record.receipt.status,
-        "status_at": record.receipt.at,
-        "error_code": record.receipt.error_code,
-        "reply_to": seen.reply_to,
-        "content": held.content,
-    }
+    receipt = record.receipt
+    known = held.opened or held.content is None
+    return (
+        tenant,
+        key,
+        *place,
+        record.conversation,
+        record.state,
+        seen.rank,
+        seen.standby,
+        seen.history,
+        record.withheld,
+        seen.kind,
+        seen.direction,
+        record.edit_number if known else held.edit_number,
+        seen.occurred_at,
+        held.recorded_at,
+        now,
+        record.unsent_at,
+        receipt.status,
+        receipt.at,
+        receipt.error_code,
+        seen.reply_to,
+        held.content,
+    )
 
 
 def add_aliases(tx: Connection, tenant: str, pairs: Mapping[bytes, bytes]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from policies.message import Instant
-from worker.store.statements import chunks, insert_missing, insert_new
+from worker.store.statements import Row, chunks, insert_missing, insert_new
 from worker.store.tables import ConsentRow, ConversationRow, IdentifierRow, LinkRow, Table
 
 conversations = Table.metadata.tables[str(ConversationRow.__tablename__)]
@@ -31,13 +30,12 @@ def find_conversations(tx: Connection, tenant: str, references: Sequence[bytes])
     return found
 
 
-def add_conversations(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert new conversations under fresh ids."""
-    if rows:
-        tx.execute(conversations.insert(), rows)
+def add_conversations(tx: Connection, rows: Sequence[Row]) -> None:
+    """Insert new conversations under fresh ids, as tuples in the table's order."""
+    insert_new(tx, conversations, rows)
 
 
-def add_identifiers(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_identifiers(tx: Connection, rows: Sequence[Row]) -> None:
     """Insert identifiers that were not known. Raises Raced when another replica met the person too."""
     insert_new(tx, identifiers, rows)
 

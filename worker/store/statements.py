@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 MOST_BINDS = 500
 
 Rows = Sequence[Mapping[str, Any]]
+Row = tuple[Any, ...]
 
 
 class Raced(Exception):
@@ -27,19 +29,39 @@ def insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
 
 
-def insert_new(connection: Connection, table: Table, rows: Rows) -> None:
-    """Insert rows whose keys were just seen to be free. Raises Raced when one is taken meanwhile.
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows whose keys were just seen to be free, or are random. Raises Raced when one is taken.
 
-    SQLite has one writer: what was free when the transaction began is free still.
+    Rows are tuples in the order of the table's columns and go to the driver as they are: SQLAlchemy's
+    handling of parameters would take longer than the database. SQLite has one writer: what was free when
+    the transaction began is free still.
     """
     if not rows:
         return
     if is_sqlite(connection):
-        connection.execute(table.insert(), rows)
+        connection.exec_driver_sql(_insert_sqlite(table), list(rows))
         return
-    statement = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
-    if len(connection.execute(statement, rows).all()) != len(rows):
+    columns = tuple(list(column) for column in zip(*rows, strict=True))
+    if connection.exec_driver_sql(_insert_postgresql(table), columns).rowcount != len(rows):
         raise Raced
+
+
+@cache
+def _insert_sqlite(table: Table) -> str:
+    return f"INSERT INTO {_target(table)} VALUES ({', '.join('?' for _ in table.columns)})"  # noqa: S608
+
+
+@cache
+def _insert_postgresql(table: Table) -> str:
+    """One statement for all rows: each column travels as an array."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in table.columns)
+    return f"INSERT INTO {_target(table)} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def _target(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f'"{table.name}" ({names})'
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:

@@ -25,12 +25,21 @@ class KeyringTable(SQLModel):
     metadata = MetaData()
 
 
+class Bytes(LargeBinary):
+    """A LargeBinary that hands bytes to the driver as they are: wrapping each took a tenth of the writer."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Any) -> None:
+        """Nothing to do: both drivers take bytes."""
+
+
 def _text(*, key: bool = False) -> Any:
     return Field(sa_column=Column(Text, primary_key=key, nullable=False))
 
 
 def _bytes(*, key: bool = False, null: bool = False) -> Any:
-    return Field(default=None if null else ..., sa_column=Column(LargeBinary, primary_key=key, nullable=null))
+    return Field(default=None if null else ..., sa_column=Column(Bytes, primary_key=key, nullable=null))
 
 
 def _number(*, key: bool = False, null: bool = False) -> Any:
