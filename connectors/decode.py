@@ -1,12 +1,14 @@
 """From bytes to a JSON value, so that one odd character never fails a batch and nothing odd is stored.
 
-msgspec is fast and refuses a whole body for a lone surrogate, NaN or a byte-order mark; the standard parser
-takes over then. U+0000 (which PostgreSQL cannot store) and lone surrogates become U+FFFD.
+msgspec is fast and refuses a whole body for a lone surrogate, NaN, a byte-order mark, a bare control character, a
+byte that is no UTF-8 or a number beyond reason; the standard parser takes over then. U+0000 (which PostgreSQL cannot
+store), lone surrogates and what is no UTF-8 become U+FFFD; numbers that are none become null.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Final
 
@@ -18,52 +20,80 @@ from policies.message import Json
 MAX_DEPTH: Final = 64
 """Deeper payloads are not understood by anybody; both parsers recurse."""
 
+_MAX_DIGITS: Final = 4000  # int() and str() refuse somewhat longer ones
+_ALL_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
 _decoder = msgspec.json.Decoder()
 _unstorable = re.compile("[\x00\ud800-\udfff]")
-_suspicious = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_suspicious = re.compile(rb"\x00|\\u(?:0000|[dD][89a-fA-F])")
+# The closing quote is optional and nothing is ever given back: a string without an end is passed over once.
+_string = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def decode(body: bytes) -> tuple[Json, bool]:
     """The JSON value in ``body`` and whether characters in it had to be replaced.
 
-    Raises MalformedPayload, without the body in it, when it is not JSON or too deep.
+    Raises MalformedPayload, without the body in it or in its chain, when it is not JSON or too deep.
     """
     if _too_deep(body):
-        raise MalformedPayload from None
-    value = _parse(body)
+        raise MalformedPayload
+    value, damaged = _parse(body)
     if _suspicious.search(body) is None:
-        return value, False
-    return _cleaned(value)
+        return value, damaged
+    cleaned, replaced = _cleaned(value)
+    return cleaned, damaged or replaced
 
 
-def _parse(body: bytes) -> Json:
+def _parse(body: bytes) -> tuple[Json, bool]:
     try:
-        return _decoder.decode(body)
+        return _decoder.decode(body), False
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass
+    text, damaged = _text(body)
     try:
-        return json.loads(body.decode("utf-8-sig", errors="replace"), parse_constant=lambda _name: None)
+        return _lenient.decode(text), damaged
     except (ValueError, RecursionError):
-        raise MalformedPayload from None
+        pass
+    # Outside the handlers: the parsers' own exceptions hold the body.
+    raise MalformedPayload
+
+
+def _text(body: bytes) -> tuple[str, bool]:
+    try:
+        return body.decode("utf-8-sig"), False
+    except UnicodeDecodeError:
+        return body.decode("utf-8-sig", errors="replace"), True
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def _fraction(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+_lenient = json.JSONDecoder(
+    parse_int=_integer, parse_float=_fraction, parse_constant=lambda _name: None, strict=False
+)
 
 
 def _too_deep(body: bytes) -> bool:
-    """A cheap upper bound first: few brackets cannot nest deep; then the true depth, outside strings."""
+    """A cheap upper bound first: few brackets cannot nest deep. Then take off the innermost pairs, layer by layer.
+
+    Brackets that do not pair count as too deep: they are no JSON either way.
+    """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    depth = 0
-    for token in _structure.finditer(body):
-        character = token.group()
-        if character in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif character in b"]}":
-            depth -= 1
-    return False
-
-
-_structure = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+    brackets = _string.sub(b"", body).translate(_ALL_SQUARE, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        inner_gone = brackets.replace(b"[]", b"")
+        if len(inner_gone) in (0, len(brackets)):
+            return bool(inner_gone)
+        brackets = inner_gone
+    return True
 
 
 def _cleaned(value: Json) -> tuple[Json, bool]:

@@ -15,6 +15,7 @@ from policies.message import Instant, Json
 MICROSECONDS: Final = 1_000_000
 _MAX_ID = 512
 _MAX_INTEGER_ID = 10**_MAX_ID  # str() raises for integers of some thousand digits
+_MAX_INTEGER = 2**63 - 1
 _EARLIEST = 946_684_800 * MICROSECONDS  # 2000-01-01
 _LATEST = 4_102_444_800 * MICROSECONDS  # 2100-01-01
 _digits = re.compile(r"-?\d{1,20}(?:\.\d{1,9})?\Z")
@@ -52,13 +53,11 @@ def identifier(value: Json) -> str | None:
 
 
 def integer(value: Json) -> int | None:
-    """An integer, or a string of one."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
+    """An integer of 64 bits, or a string of one: no column and no wire format of ours holds a larger one."""
     if isinstance(value, str) and _digits.match(value) and "." not in value:
-        return int(value)
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        return value
     return None
 
 
