@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from policies.message import REMOVED_CDN
-from worker.conformance.exceptions import LabelError, excuse
+from worker.conformance.exceptions import WrongLabels, excuse
 from worker.conformance.judge import Miss, Observed, judge, reads_as
 from worker.conformance.labels import Case, Expected, Outcome, UrlExpectation, url_text
 
@@ -118,6 +118,8 @@ JUDGED: list[tuple[str, Expected | Outcome | UrlExpectation, Observed, set[str]]
     ("ignored", NOTHING, observed(), set()),
     ("ignored, and yet", NOTHING, observed(entry("m1")), {"ignored", "count"}),
     ("ignored, and yet an interaction", NOTHING, observed(entry("m1", interaction=True)), {"ignored"}),
+    ("ignored, and yet a tombstone", NOTHING, observed(apart=[tombstone("m1")]), {"ignored"}),
+    ("ignored, a receipt apart", NOTHING, observed(apart=[tombstone("m1", status="read") | {"state": "absent"}]), set()),
     ("sequence", Outcome(stored_mids=("m1",), must_contain=("hello",)), observed(entry("m1")), set()),
     ("sequence lost one", Outcome(stored_mids=("m1", "m2")), observed(entry("m1")), {"stored", "count"}),
     ("sequence kept one too many", Outcome(stored_mids=()), observed(entry("m1")), {"count"}),
@@ -180,8 +182,8 @@ def test_an_exception_excuses_one_promise_of_one_label_and_must_be_needed() -> N
         Miss(label="a.json", judgement="text", detail="other"),
     ]
     exceptions = [
-        LabelError(label="a.json", judgement="count", reason="two ids, both real"),
-        LabelError(label="b.json", judgement="count", reason="was wrong once"),
+        WrongLabels(labels=("a.json",), judgements=("count",), reason="two ids, both real"),
+        WrongLabels(labels=("b.json",), judgements=("count",), reason="was wrong once"),
     ]
     standing, excused = excuse(misses, exceptions)
     assert [(miss.label, miss.judgement) for miss in standing] == [

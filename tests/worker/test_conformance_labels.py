@@ -109,9 +109,9 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[exception]]\nlabel = 'a'\njudgement = 'count'\nreason = ' '", "needs a reason"),
-        ("[[exception]]\nlabel = 'a'\nreason = 'b'", "judgement"),
-        ("[[exception]]\nlabel = 'a'\njudgement = 'c'\nreason = 'b'\nwhy = 'd'", "why"),
+        ("[[exception]]\nlabels = ['a']\njudgements = ['count']\nreason = ' '", "needs a reason"),
+        ("[[exception]]\nlabels = ['a']\nreason = 'b'", "judgements"),
+        ("[[exception]]\nlabels = ['a']\njudgements = ['c']\nreason = 'b'\nwhy = 'd'", "why"),
         ("[[exception", "exceptions.toml"),
     ],
 )

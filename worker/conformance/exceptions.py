@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -12,19 +13,19 @@ from worker.conformance.judge import Miss
 from worker.errors import ConfigurationError
 
 
-class LabelError(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One wrong label: a miss of ``judgement`` under ``label`` is excused, for this ``reason``."""
+class WrongLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Each of these judgements of each of these labels is excused, for this reason."""
 
-    label: str
-    judgement: str
+    labels: tuple[str, ...]
+    judgements: tuple[str, ...]
     reason: str
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    exception: tuple[LabelError, ...] = ()
+    exception: tuple[WrongLabels, ...] = ()
 
 
-def read_exceptions(path: Path) -> tuple[LabelError, ...]:
+def read_exceptions(path: Path) -> tuple[WrongLabels, ...]:
     """The ``[[exception]]`` tables of ``path``. Raises ConfigurationError where they are malformed."""
     try:
         listed = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).exception
@@ -37,9 +38,9 @@ def read_exceptions(path: Path) -> tuple[LabelError, ...]:
     return listed
 
 
-def excuse(misses: Iterable[Miss], exceptions: Sequence[LabelError]) -> tuple[list[Miss], list[Miss]]:
+def excuse(misses: Iterable[Miss], exceptions: Sequence[WrongLabels]) -> tuple[list[Miss], list[Miss]]:
     """The misses that stand, and those that are excused; an exception that excuses nothing is a miss itself."""
-    named = {(row.label, row.judgement) for row in exceptions}
+    named = {(label, word) for row in exceptions for label, word in product(row.labels, row.judgements)}
     standing: list[Miss] = []
     excused: list[Miss] = []
     for miss in misses:

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 
 from connectors.registry import CONNECTORS
-from worker.crypto import MasterKey
+from worker.crypto import Aes256Gcm, CipherFactory, MasterKey
 from worker.errors import Unavailable
 from worker.keyring import Keyring, open_keyring
 from worker.settings import PREFIX
@@ -35,24 +35,36 @@ _TIMEOUT = httpx.Timeout(30.0)
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant: by connector the accounts it owns, and the secret that signs (one for all its connectors)."""
+    """One tenant: by connector the accounts it owns, and the secret that signs (one for all its connectors).
+
+    ``oldest_days``: old samples are as welcome as new ones where it is not their age that is examined.
+    """
 
     id: str
     accounts: Mapping[str, Sequence[str]]
     secret: str
     verify_token: str
+    oldest_days: int = 36500
 
     @classmethod
-    def fresh(cls, id_: str, accounts: Mapping[str, Sequence[str]], **secrets_: str) -> Guest:
+    def fresh(
+        cls, id_: str, accounts: Mapping[str, Sequence[str]], secret: str = "", verify_token: str = ""
+    ) -> Guest:
         """A tenant with random secrets, but for those given."""
-        drawn = {"secret": secrets.token_urlsafe(24), "verify_token": secrets.token_urlsafe(24)}
-        return cls(id=id_, accounts=accounts, **(drawn | secrets_))
+        return cls(
+            id=id_,
+            accounts=accounts,
+            secret=secret or secrets.token_urlsafe(24),
+            verify_token=verify_token or secrets.token_urlsafe(24),
+        )
 
 
 class Rig:
     """Directories, tenants and one worker process below ``directory`` (which must be empty)."""
 
-    def __init__(self, directory: Path, command: Sequence[str] = SERVE) -> None:
+    def __init__(
+        self, directory: Path, command: Sequence[str] = SERVE, factory: CipherFactory = Aes256Gcm
+    ) -> None:
         self.data = directory / "data"
         self.log = directory / "worker.log"
         self.errors = directory / "worker.err"
@@ -60,6 +72,7 @@ class Rig:
         self._secrets = directory / "secrets"
         self._key = directory / "master.key"
         self._command = command
+        self._factory = factory
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = (0, 0)
         for made in (self.data, self._tenants, self._secrets):
@@ -128,7 +141,8 @@ class Rig:
     def opened(self) -> Iterator[tuple[Store, Keyring]]:
         """The worker's store and keyring, opened beside it for reading."""
         store = open_store(f"sqlite:///{self.data / 'sluicegate.db'}")
-        keyring = self._open_keyring()
+        master = MasterKey.load(self._key)
+        keyring = open_keyring(f"sqlite:///{self.data / 'keyring.db'}", master, self._factory)
         try:
             yield store, keyring
         finally:
@@ -140,9 +154,6 @@ class Rig:
         for path in sorted((*self.data.rglob("*"), self.log, self.errors)):
             if path.is_file():
                 yield path.name, path.read_bytes()
-
-    def _open_keyring(self) -> Keyring:
-        return open_keyring(f"sqlite:///{self.data / 'keyring.db'}", MasterKey.load(self._key))
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -194,8 +205,7 @@ def transcripts(store: Store, keyring: Keyring, guest: Guest) -> dict[str, Any]:
 
 
 def _tenant_file(guest: Guest) -> str:
-    """Old samples are as welcome as new ones: what is examined is not their age."""
-    lines = [f"name = {_quoted(guest.id)}", "[policy]", "oldest_days = 36500"]
+    lines = [f"name = {_quoted(guest.id)}", "[policy]", f"oldest_days = {guest.oldest_days}"]
     for connector, accounts in sorted(guest.accounts.items()):
         listed = ", ".join(_quoted(account) for account in sorted(accounts))
         lines += [f"[connectors.{connector}]", f"accounts = [{listed}]", 'signing_secrets = ["file:signing"]']

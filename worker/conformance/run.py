@@ -15,7 +15,7 @@ from connectors.contract import MalformedPayload
 from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from worker.conformance import vectors
-from worker.conformance.exceptions import LabelError, excuse
+from worker.conformance.exceptions import WrongLabels, excuse
 from worker.conformance.judge import Miss, Observed, forbidden, judge
 from worker.conformance.labels import Case, Corpus, Expected
 from worker.conformance.rig import Guest, Rig, signed_post, transcripts
@@ -52,7 +52,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     guest: Guest
 
 
-def examine(corpus: Corpus, exceptions: Sequence[LabelError], rig: Rig, say: Say) -> Verdict:
+def examine(corpus: Corpus, exceptions: Sequence[WrongLabels], rig: Rig, say: Say) -> Verdict:
     """Run a worker in ``rig`` through the corpus and judge what it leaves. ``say`` is told of progress."""
     subjects = [_subject(number, case) for number, case in enumerate(corpus.cases, start=1)]
     trials = vectors.trials(corpus)
@@ -73,7 +73,7 @@ def examine(corpus: Corpus, exceptions: Sequence[LabelError], rig: Rig, say: Say
     return _verdict(labels, misses, exceptions)
 
 
-def _verdict(labels: Sequence[str], misses: Sequence[Miss], exceptions: Sequence[LabelError]) -> Verdict:
+def _verdict(labels: Sequence[str], misses: Sequence[Miss], exceptions: Sequence[WrongLabels]) -> Verdict:
     standing, excused = excuse(dict.fromkeys(misses), exceptions)
     failed = {miss.label for miss in standing}
     return Verdict(passed=len(set(labels) - failed), failed=len(failed), misses=standing, excused=excused)
