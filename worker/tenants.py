@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from connectors.contract import Connector, Credentials
-from policies.gate import Rule
+from policies.digest import policy_digest
 from policies.message import Private
 from policies.tenant import TenantPolicy
 from worker.secret_files import SecretRefused, Secrets
@@ -67,12 +67,11 @@ NOBODY: Final = Tenants()
 
 
 class TenantSource(Private, frozen=True, kw_only=True):
-    """Where tenants come from, and the tables that their files are checked against."""
+    """Where tenants come from, and the connectors that their files may name."""
 
     directory: Path
     secrets: Secrets
     connectors: Mapping[str, Connector]
-    rules: Sequence[Rule] = ()
 
     def files(self) -> dict[str, bytes]:
         """The tenant files by name, each cut off one byte above the size limit. Raises OSError."""
@@ -140,7 +139,7 @@ def _load(
         id=id_,
         name=entry.name,
         policy=entry.policy,
-        policy_digest=policy_digest(entry.policy, source.rules),
+        policy_digest=policy_digest(entry.policy),
         connectors=started,
     )
     return Version(tenant=tenant, out_of_service=frozenset(failing)), problems
@@ -209,12 +208,6 @@ def _claims(version: Version | None) -> set[tuple[str, str]]:
         return set()
     connectors = version.tenant.connectors.items()
     return {(name, account) for name, connector in connectors for account in connector.accounts}
-
-
-def policy_digest(policy: TenantPolicy, rules: Sequence[Rule]) -> str:
-    """32 hex digits over the effective policy: the tenant's settings and the tables of rules they tune."""
-    table = [(rule.name, rule.clauses, sorted(rule.channels), sorted(rule.directions)) for rule in rules]
-    return hashlib.sha256(msgspec.json.encode((policy, table), order="deterministic")).hexdigest()[:32]
 
 
 def _read(path: Path) -> bytes:

@@ -89,13 +89,7 @@ def _speech(tree: ast.AST) -> Iterator[str]:
             yield node.module
         if isinstance(node, ast.Name) and node.id in {"print", "input", "breakpoint"}:
             yield node.id
-        if isinstance(node, ast.Attribute) and node.attr in {
-            "stdout",
-            "stderr",
-            "__stdout__",
-            "print_exc",
-            "echo",
-        }:
+        if isinstance(node, ast.Attribute) and node.attr in {"stdout", "stderr", "__stdout__", "print_exc"}:
             yield node.attr
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("rich", "typer")):
             yield node.module or ""

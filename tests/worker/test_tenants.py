@@ -17,7 +17,7 @@ from policies.message import Channel
 from policies.tenant import TenantPolicy
 from worker.secret_files import SecretRefused, Secrets
 from worker.tenant_files import Problem, read_tenant
-from worker.tenants import NOBODY, Tenants, TenantsInForce, TenantSource, load_all, policy_digest
+from worker.tenants import NOBODY, Tenants, TenantsInForce, TenantSource, load_all
 
 
 def _parse(_payload: object, _now: int) -> Iterator[Event]:
@@ -459,11 +459,13 @@ def test_values_never_show(house: House) -> None:
     assert "consumer" not in shown
 
 
-def test_the_policy_digest_follows_the_effective_policy() -> None:
+def test_the_policy_digest_follows_the_effective_policy(house: House) -> None:
     """A default written out changes nothing; a stricter setting does."""
-    assert policy_digest(TenantPolicy(), ()) == policy_digest(TenantPolicy(oldest_days=3650), ())
-    assert policy_digest(TenantPolicy(), ()) != policy_digest(TenantPolicy(record_profiles=False), ())
-    assert len(policy_digest(TenantPolicy(), ())) == 32
+    digests = []
+    for policy in ("", "[policy]\noldest_days = 3650", "[policy]\nrecord_profiles = false"):
+        house.tenant("acme", ACME + policy)
+        digests.append(house.load().versions["acme"].tenant.policy_digest)
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_a_reload_happens_when_a_file_or_a_secret_changed(house: House) -> None:

@@ -1,0 +1,224 @@
+"""From a request's bytes to a governed delivery: verify, decode, parse, drop what is foreign, govern. CPU only.
+
+Every step is a plain function of what it is given, so that a large body can be worked on in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from connectors.contract import (
+    Connector,
+    Credentials,
+    MalformedPayload,
+    SignatureRefused,
+    SignedRequest,
+    WebhookAnswer,
+    WebhookRequest,
+)
+from connectors.decode import decode
+from policies.event import Event, Noted, Unrecognised
+from policies.message import Instant, Json, Private
+from policies.tenant import Facts
+from worker.inbound import Delivery, Governed, govern
+from worker.log_lines import Refusal
+from worker.tenants import Tenant, TenantConnector, Tenants
+
+INTERNAL: Final = "internal"
+"""Why of an authentic delivery that this code failed on: counted, answered 200, and a fault in the log."""
+
+_PREFIX = "/webhooks/"
+_MOST_QUERY_FIELDS = 16
+_NOTHING: Mapping[str, str] = {}
+
+Report = Callable[[Exception], None]
+
+
+class Kind(StrEnum):
+    """What is posted to a route. The last two are what Meta calls its callbacks."""
+
+    DELIVERIES = "deliveries"
+    DEAUTHORIZE = "deauthorize"
+    DATA_DELETION = "data-deletion"
+
+
+class Route(Private, frozen=True, kw_only=True):
+    """What answers on one path.
+
+    ``source`` is None while the tenant or connector is known and out of service; ``tenant`` is None for a
+    stranger, whose requests are checked against secrets that nobody has: so they take their time too.
+    """
+
+    tenant_id: str
+    connector: str
+    kind: Kind = Kind.DELIVERIES
+    tenant: Tenant | None = None
+    source: TenantConnector | None = None
+    headers: tuple[tuple[bytes, str], ...] = ()
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody configured this path."""
+        return not self.tenant_id
+
+
+def route_table(tenants: Tenants, connectors: Mapping[str, Connector]) -> dict[bytes, Route]:
+    """Every path that is known, exactly as it stands in a request line."""
+    routes: dict[bytes, Route] = {}
+    for version in tenants.versions.values():
+        tenant = version.tenant
+        for source in tenant.connectors.values():
+            routes |= {_path(route): route for route in _routes(source, tenant)}
+        for name in version.out_of_service:
+            routes |= {_path(route): route for route in _closed(tenant.id, connectors[name])}
+    for id_ in tenants.refused:
+        for connector in connectors.values():
+            routes |= {_path(route): route for route in _closed(id_, connector)}
+    return routes
+
+
+def strangers(connectors: Mapping[str, Connector]) -> dict[str, Route]:
+    """By connector, the route of whoever asks for a tenant that does not exist."""
+    nobody = Credentials(signing_secrets=(os.urandom(32),), verify_tokens=(os.urandom(32).hex().encode(),))
+    sources = (
+        TenantConnector(connector=connector, accounts=frozenset(), credentials=nobody)
+        for connector in connectors.values()
+    )
+    return {source.connector.name: next(_routes(source, None)) for source in sources}
+
+
+def _kinds(connector: Connector) -> tuple[Kind, ...]:
+    return tuple(Kind) if connector.signed_request is not None else (Kind.DELIVERIES,)
+
+
+def _routes(source: TenantConnector, tenant: Tenant | None) -> Iterator[Route]:
+    connector = source.connector
+    # What a correct signature consists of is what verification reads; no other header is copied.
+    headers = tuple((name.encode(), name) for name in connector.sample_signature(b"", b""))
+    for kind in _kinds(connector):
+        yield Route(
+            tenant_id=tenant.id if tenant else "",
+            connector=connector.name,
+            kind=kind,
+            tenant=tenant,
+            source=source,
+            headers=headers,
+        )
+
+
+def _closed(tenant_id: str, connector: Connector) -> Iterator[Route]:
+    for kind in _kinds(connector):
+        yield Route(tenant_id=tenant_id, connector=connector.name, kind=kind)
+
+
+def _path(route: Route) -> bytes:
+    suffix = "" if route.kind is Kind.DELIVERIES else f"/{route.kind}"
+    return f"{_PREFIX}{route.tenant_id}/{route.connector}{suffix}".encode()
+
+
+def greet(source: TenantConnector, query: bytes) -> WebhookAnswer | None:
+    """Answer a platform's challenge, or None where there is none."""
+    request = WebhookRequest(method="GET", headers=_NOTHING, query=_fields(query))
+    return source.connector.handshake(request, source.credentials)
+
+
+def examine(
+    route: Route, headers: Mapping[bytes, bytes], body: bytes, now: Instant, token: Any, report: Report
+) -> Delivery | Refusal:
+    """The governed delivery in ``body``, or why there is none. Never raises.
+
+    ``report`` is told of what should not have happened; what is authentic is a delivery all the same.
+    """
+    source, tenant = route.source, route.tenant
+    if source is None:
+        return Refusal.OUT_OF_SERVICE
+    if not _is_authentic(route, source, headers, body, report):
+        return Refusal.UNKNOWN_ROUTE if tenant is None else Refusal.SIGNATURE
+    if tenant is None:
+        return Refusal.UNKNOWN_ROUTE
+    try:
+        payload, replaced = decode(body)
+    except MalformedPayload:
+        return Refusal.NOT_JSON
+    except Exception as error:  # noqa: BLE001 - a decoder that fails in another way found no JSON either
+        report(error)
+        return Refusal.NOT_JSON
+    events, foreign = _collect(source, payload, now, Facts(now=now, policy=tenant.policy), report)
+    return Delivery(
+        tenant=tenant,
+        source=source,
+        received_at=now,
+        size=len(body),
+        events=events,
+        foreign=foreign,
+        replaced_characters=replaced,
+        token=token,
+    )
+
+
+def verify_callback(route: Route, body: bytes, now: Instant, report: Report) -> SignedRequest | Refusal:
+    """The verified request in the body of a deauthorise or data-deletion callback, or why there is none."""
+    if route.source is None or route.source.connector.signed_request is None:
+        return Refusal.OUT_OF_SERVICE
+    try:
+        return route.source.connector.signed_request(body, route.source.credentials, now)
+    except SignatureRefused:
+        return Refusal.SIGNATURE
+    except Exception as error:  # noqa: BLE001 - what cannot be verified is not authentic
+        report(error)
+        return Refusal.SIGNATURE
+
+
+def _is_authentic(
+    route: Route, source: TenantConnector, headers: Mapping[bytes, bytes], body: bytes, report: Report
+) -> bool:
+    given = {name: headers[raw].decode("latin-1") for raw, name in route.headers if raw in headers}
+    request = WebhookRequest(method="POST", headers=given, query=_NOTHING, body=body)
+    try:
+        source.connector.verify(request, source.credentials)
+    except SignatureRefused:
+        return False
+    except Exception as error:  # noqa: BLE001 - what cannot be verified is not authentic
+        report(error)
+        return False
+    return True
+
+
+def _collect(
+    source: TenantConnector, payload: Json, now: Instant, facts: Facts, report: Report
+) -> tuple[list[Governed], int]:
+    """The tenant's own events, governed, and how many were somebody else's."""
+    events: list[Governed] = []
+    foreign = 0
+    accounts = source.accounts
+    try:
+        for event in source.connector.parse(payload, now):
+            if event.account in accounts or _is_nobodys(event):
+                events.append(govern(event, facts))
+            else:
+                foreign += 1
+    except Exception as error:  # noqa: BLE001 - one bad item never fails its batch
+        report(error)
+        events.append(_internal())
+    return events, foreign
+
+
+def _is_nobodys(event: Event) -> bool:
+    """What names no account and holds no content may be counted; everything else has to be the tenant's own."""
+    return event.account == "" and isinstance(event, (Unrecognised, Noted))
+
+
+def _internal() -> Governed:
+    return Governed(Unrecognised(account="", shape="", why=INTERNAL))
+
+
+def _fields(query: bytes) -> dict[str, str]:
+    try:
+        text = query.decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_QUERY_FIELDS))
+    except ValueError:
+        return {}

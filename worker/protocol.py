@@ -1,0 +1,143 @@
+"""HTTP as the public listener speaks it: uvicorn's httptools protocol with deadlines and bounds that it lacks.
+
+uvicorn 0.54 waits for ever for the rest of a request, buffers a header of any length (httptools collects it
+before anybody is told), and goes on after a request to upgrade. Here each of these ends the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import httptools
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from worker.log_lines import Refusal
+from worker.replies import raw_refusal
+
+_NEVER: Final = float("inf")
+_BACKLOG = 2048
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds of one listener. ``refused`` is told of every connection that is turned away."""
+
+    max_connections: int
+    max_header_bytes: int
+    header_seconds: float
+    request_seconds: float
+    refused: Callable[[Refusal], None]
+
+
+class GuardedConfig(uvicorn.Config):
+    """uvicorn's configuration with our guard: nothing logged, nothing told of the server, no web sockets."""
+
+    def __init__(self, app: Any, guard: Guard, *, idle_seconds: float, drain_seconds: float) -> None:
+        super().__init__(
+            app,
+            interface="asgi3",
+            http=GuardedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=max(1, round(idle_seconds)),
+            timeout_graceful_shutdown=max(1, round(drain_seconds)),
+        )
+        self.guard = guard
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. ``_since`` is when the sender began with the request that it has not finished."""
+
+    def __init__(
+        self,
+        config: GuardedConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._guard = config.guard
+        self._since = self.loop.time()
+        self._in_headers = True
+        self._completed = False
+        self._header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Turn the sender away at once where there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._guard.max_connections:
+            self._turn_away(Refusal.TOO_MANY_CONNECTIONS)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; end the connection on whatever is not plain HTTP/1.1."""
+        if self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        if self._since == _NEVER:
+            self._since = self.loop.time()
+        self._completed = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # httptools leaves the body of such a request unread.
+            self._in_headers = False
+            self._turn_away(Refusal.MALFORMED_HTTP)
+            return
+        except httptools.HttpParserError:
+            self._turn_away(Refusal.MALFORMED_HTTP)
+            return
+        if self._in_headers and not self._completed:
+            self._header_bytes += len(data)
+            if self._header_bytes > self._guard.max_header_bytes:
+                self._turn_away(Refusal.HEADERS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._since = self.loop.time()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The rest is body."""
+        self._in_headers = False
+        self._header_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The sender has done its part."""
+        self._since = _NEVER
+        self._in_headers = self._completed = True
+        super().on_message_complete()
+
+    def end_if_overdue(self, now: float) -> None:
+        """Close the connection of a sender that takes too long."""
+        patience = self._guard.header_seconds if self._in_headers else self._guard.request_seconds
+        if now - self._since > patience and not self.transport.is_closing():
+            self._turn_away(Refusal.TOO_SLOW)
+
+    def _turn_away(self, refusal: Refusal) -> None:
+        self._guard.refused(refusal)
+        cycle: RequestResponseCycle | None = self.cycle
+        unanswered = cycle is not None and not cycle.response_complete
+        # While an earlier request of this connection waits for its answer, ours would be taken for it.
+        if not unanswered or not (self._in_headers or self.pipeline or self.cycle.response_started):
+            self.transport.write(raw_refusal(refusal))
+        if unanswered:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+
+def end_overdue(connections: Iterable[Any], now: float) -> None:
+    """Look through a server's connections once."""
+    for connection in list(connections):
+        if isinstance(connection, GuardedProtocol):
+            connection.end_if_overdue(now)
