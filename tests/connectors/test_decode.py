@@ -45,6 +45,7 @@ def _nested(depth: int) -> bytes:
         (b'["a\x00b","ok"]', ["a" + GONE + "b", "ok"], True),
         (b'["a\nb\tc\x1f"]', ["a\nb\tc\x1f"], False),
         (b'["\xff","ok"]', [GONE, "ok"], True),
+        (b'["\xff","\\ud83d\\ude00"]', [GONE, "\U0001f600"], True),
         (b'["\xed\xa0\x80"]', [GONE * 3], True),
         ('["\u00e9 \U0001f600"]'.encode(), ["\u00e9 \U0001f600"], False),
         (b'{"a":{"b":["\\ud800"]}}', {"a": {"b": [GONE]}}, True),
