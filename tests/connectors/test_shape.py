@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.shape import MAX_DEPTH, MAX_LENGTH, shape
 from policies.message import Json
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 WORDS = frozenset({"id", "entry", "text", *LETTERS})
 
 
@@ -31,7 +31,7 @@ WORDS = frozenset({"id", "entry", "text", *LETTERS})
         ([1, "a"], "[numberx2]"),
         ({"entry": [{"id": "1", "secret": 2, "x": 3}] * 3}, "{entry:[{id:string,?:2}x3]}"),
         (
-            {letter: 1 for letter in LETTERS},
+            dict.fromkeys(LETTERS, 1),
             "{" + ",".join(f"{one}:number" for one in LETTERS[:24]) + ",?:2}",
         ),
         ([[[[[[["deep"]]]]]]], "[[[[[[[…]x1]x1]x1]x1]x1]x1]"),
@@ -48,7 +48,7 @@ _trees: st.SearchStrategy[Json] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=5),
     max_leaves=30,
 )
-_grammar = re.compile(r"(?:id|entry|text|[a-z]|string|number|boolean|null|\?:[0-9]+|x[0-9]+|[\[\]{}:,…])*")
+_grammar = re.compile(r"(?:id|entry|text|[A-Z]|string|number|boolean|null|\?:[0-9]+|x[0-9]+|[\[\]{}:,…])*")
 
 
 @settings(max_examples=200, deadline=None)
