@@ -10,7 +10,7 @@ import msgspec
 
 from policies.event import Event, MessageEdited, MessageReceived, Unrecognised
 from policies.gate import decide
-from policies.message import Instant, Private
+from policies.message import Content, Instant, Message, Private
 from policies.rules import NEVER_RECORD
 from policies.tenant import Facts
 from policies.verdict import Outcome, Reason
@@ -113,8 +113,17 @@ def govern(event: Event, facts: Facts) -> Governed:
     if decision.outcome is Outcome.ALLOWED:
         return Governed(event)
     if decision.outcome is Outcome.DROPPED:
-        return Governed(event, decision.reasons, dropped=True)
+        # Only the fact travels on: what may not be kept is not handed to anybody who could keep it.
+        return Governed(
+            _with(event, msgspec.structs.replace(event.message, content=Content())),
+            decision.reasons,
+            dropped=True,
+        )
     if decision.outcome is Outcome.QUARANTINED or decision.message is None:
         shape = f"message:{event.message.kind}"
         return Governed(Unrecognised(account=event.account, shape=shape, why=RULE_FAILED), decision.reasons)
-    return Governed(msgspec.structs.replace(event, message=decision.message), decision.reasons)
+    return Governed(_with(event, decision.message), decision.reasons)
+
+
+def _with(event: MessageReceived | MessageEdited, message: Message) -> MessageReceived | MessageEdited:
+    return msgspec.structs.replace(event, message=message)
