@@ -81,7 +81,7 @@ class MessageEdited(Happening, frozen=True, kw_only=True, tag=True):
 class MessageUnsent(Happening, frozen=True, kw_only=True, tag=True):
     """The sender took the message back (SM-9), or a post was deleted on X (SM-10).
 
-    ``person`` is who wrote it, where the platform says so.
+    ``person`` is whom the conversation is with, where the platform says so; () where it does not.
     """
 
     message_id: str

@@ -102,7 +102,7 @@ def _unsent(item: Item) -> Event:
         account=item.account,
         message_id=_message_id(message) or _required_id(item.raw),
         occurred_at=item.at,
-        person=() if item.outbound else item.person,
+        person=item.person,
     )
 
 

@@ -101,13 +101,12 @@ def _reaction(scope: Scope, item: Item, direction: Direction, who: Who) -> Seque
     return (MessageReceived(account=scope.account, message=message),)
 
 
-def _revoke(scope: Scope, item: Item, direction: Direction, who: Who) -> Sequence[Event]:
+def _revoke(scope: Scope, item: Item, _direction: Direction, who: Who) -> Sequence[Event]:
     target = wild.identifier(wild.mapping(item.get("revoke")).get("original_message_id"))
     if target is None:
         return (unrecognised(scope.account, item, "no_target"),)
-    author = who.person if direction is _INBOUND else ()
     when = moment(item, scope.now)
-    return (MessageUnsent(account=scope.account, message_id=target, occurred_at=when, person=author),)
+    return (MessageUnsent(account=scope.account, message_id=target, occurred_at=when, person=who.person),)
 
 
 def _edit(scope: Scope, item: Item, direction: Direction, who: Who) -> Sequence[Event]:

@@ -116,7 +116,7 @@ def _unsent(
         account=account,
         message_id=post_id,
         occurred_at=at or envelope.now,
-        person=person(author) if author else (),
+        person=person(author) if author and author != account else (),
     )
 
 

@@ -142,7 +142,7 @@ def upgrade() -> None:
         sa.Column("withheld", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("direction", sa.Text(), nullable=False),
-        sa.Column("edit_number", sa.SmallInteger(), nullable=False),
+        sa.Column("edit_number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
