@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
 from worker.store.engine import Store, StoreError
-from worker.store.statements import insert_missing
+from worker.store.statements import insert_missing, select_in
 from worker.store.tables import ConversationKeyRow, KeyringCheckRow, KeyringTable, TenantKeyRow
 
 PSEUDONYM: Final = "pseudonym"
@@ -27,7 +27,6 @@ RECORDS: Final = "records"
 
 _CHECK = b"sluicegate keyring 1"
 _CACHED_KEYS = 50_000
-_BINDS = 500
 
 _tenant_keys = KeyringTable.metadata.tables[str(TenantKeyRow.__tablename__)]
 _conversation_keys = KeyringTable.metadata.tables[str(ConversationKeyRow.__tablename__)]
@@ -128,8 +127,8 @@ class Keyring:
         with self._lock:
             found = {id_: key for id_ in wanted if (key := self._cached(tenant, id_)) is not None}
         missing = sorted(wanted - found.keys())
-        for start in range(0, len(missing), _BINDS):
-            found.update(self._load(tenant, missing[start : start + _BINDS]))
+        if missing:
+            found.update(self._load(tenant, missing))
         return found
 
     def close(self) -> None:
@@ -143,14 +142,11 @@ class Keyring:
         return key
 
     def _load(self, tenant: str, conversations: list[bytes]) -> dict[bytes, ConversationKey]:
-        statement = select(_conversation_keys.c.conversation, _conversation_keys.c.wrapped).where(
-            _conversation_keys.c.tenant == tenant, _conversation_keys.c.conversation.in_(conversations)
-        )
         with self.store.reading() as connection:
-            rows = connection.execute(statement).all()
+            rows = list(select_in(connection, _conversation_keys.c.conversation, tenant, conversations))
         loaded = {
             id_: ConversationKey(self._master.unwrap(wrapped, _place(tenant, id_)), self._factory)
-            for id_, wrapped in rows
+            for _tenant, id_, wrapped in rows
         }
         with self._lock:
             for id_, key in loaded.items():

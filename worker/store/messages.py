@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from policies.message import Instant
 from policies.record import Circumstances, Part, Receipt, Record, State
 from worker.crypto import Cipher
-from worker.store.statements import Row, chunks, insert_missing, insert_new, is_sqlite
+from worker.store.statements import Row, insert_missing, insert_new, select_in
 from worker.store.tables import AliasRow, ContentRow, MessageRow, Table
 
 messages = Table.metadata.tables[str(MessageRow.__tablename__)]
@@ -22,15 +22,6 @@ _PARAMETERS = ("of_tenant", "of_key", *[column.name for column in messages.colum
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(dict[str, Part])
 
-_by_keys = (
-    select(messages)
-    .where(messages.c.tenant == bindparam("of_tenant"), messages.c.key.in_(bindparam("keys", expanding=True)))
-    .order_by(messages.c.key)
-)
-_by_keys_locked = _by_keys.with_for_update()
-_contents_by_id = select(contents.c.id, contents.c.sealed).where(
-    contents.c.tenant == bindparam("of_tenant"), contents.c.id.in_(bindparam("ids", expanding=True))
-)
 _update_message = update(messages).where(
     messages.c.tenant == bindparam("of_tenant"), messages.c.key == bindparam("of_key")
 )
@@ -41,12 +32,6 @@ _update_content = (
 )
 _delete_content = delete(contents).where(
     contents.c.tenant == bindparam("of_tenant"), contents.c.id == bindparam("of_id")
-)
-_aliases = select(aliases.c.alias, aliases.c.key).where(
-    aliases.c.tenant == bindparam("of_tenant"), aliases.c.alias.in_(bindparam("keys", expanding=True))
-)
-_aliases_of = select(aliases.c.alias, aliases.c.key).where(
-    aliases.c.tenant == bindparam("of_tenant"), aliases.c.key.in_(bindparam("keys", expanding=True))
 )
 
 
@@ -68,12 +53,8 @@ class Held(msgspec.Struct, kw_only=True):
 
 def load(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, Held]:
     """The messages under ``keys``, locked for this transaction in key order, content unread."""
-    statement = _by_keys if is_sqlite(tx) else _by_keys_locked
-    held = {}
-    for some in chunks(keys):
-        for row in tx.execute(statement, {"of_tenant": tenant, "keys": some}):
-            held[row.key] = held_from_row(row)
-    return held
+    rows = select_in(tx, messages.c.key, tenant, keys, lock=True)
+    return {row.key: held_from_row(row) for row in rows}
 
 
 def held_from_row(row: Any) -> Held:
@@ -105,11 +86,7 @@ def held_from_row(row: Any) -> Held:
 
 def read_contents(tx: Connection, tenant: str, ids: Iterable[bytes]) -> dict[bytes, bytes]:
     """The sealed contents under ``ids``."""
-    found: dict[bytes, bytes] = {}
-    for some in chunks(sorted(ids)):
-        rows = tx.execute(_contents_by_id, {"of_tenant": tenant, "ids": some})
-        found.update((row.id, row.sealed) for row in rows)
-    return found
+    return {row.id: row.sealed for row in select_in(tx, contents.c.id, tenant, sorted(ids))}
 
 
 def seal_parts(cipher: Cipher, tenant: str, key: bytes, parts: Mapping[str, Part]) -> bytes:
@@ -194,18 +171,12 @@ def add_aliases(tx: Connection, tenant: str, pairs: Mapping[bytes, bytes]) -> No
 
 def resolve_aliases(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
     """Alias → key of the message it means, for those of ``keys`` that are aliases."""
-    found: dict[bytes, bytes] = {}
-    for some in chunks(keys):
-        found.update((r.alias, r.key) for r in tx.execute(_aliases, {"of_tenant": tenant, "keys": some}))
-    return found
+    return {row.alias: row.key for row in select_in(tx, aliases.c.alias, tenant, keys)}
 
 
 def aliases_of(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
     """Alias → key, for every alias of the messages under ``keys``."""
-    found: dict[bytes, bytes] = {}
-    for some in chunks(keys):
-        found.update((r.alias, r.key) for r in tx.execute(_aliases_of, {"of_tenant": tenant, "keys": some}))
-    return found
+    return {row.alias: row.key for row in select_in(tx, aliases.c.key, tenant, keys)}
 
 
 def _place(tenant: str, key: bytes) -> bytes:

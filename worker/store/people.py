@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, update
 
 from policies.message import Instant
-from worker.store.statements import Row, chunks, insert_missing, insert_new
+from worker.store.statements import Row, insert_missing, insert_new, select_in
 from worker.store.tables import ConsentRow, ConversationRow, IdentifierRow, LinkRow, Table
 
 conversations = Table.metadata.tables[str(ConversationRow.__tablename__)]
@@ -15,19 +15,11 @@ identifiers = Table.metadata.tables[str(IdentifierRow.__tablename__)]
 links = Table.metadata.tables[str(LinkRow.__tablename__)]
 consents = Table.metadata.tables[str(ConsentRow.__tablename__)]
 
-_by_reference = select(identifiers.c.reference, identifiers.c.conversation).where(
-    identifiers.c.tenant == bindparam("of_tenant"),
-    identifiers.c.reference.in_(bindparam("references", expanding=True)),
-)
-
 
 def find_conversations(tx: Connection, tenant: str, references: Sequence[bytes]) -> dict[bytes, bytes]:
     """Identifier reference → conversation, for those that are known."""
-    found: dict[bytes, bytes] = {}
-    for some in chunks(references):
-        rows = tx.execute(_by_reference, {"of_tenant": tenant, "references": some})
-        found.update((row.reference, row.conversation) for row in rows)
-    return found
+    rows = select_in(tx, identifiers.c.reference, tenant, references)
+    return {row.reference: row.conversation for row in rows}
 
 
 def add_conversations(tx: Connection, rows: Sequence[Row]) -> None:

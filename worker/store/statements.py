@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Column, Connection, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-MOST_BINDS = 500
+MOST_VALUES: Final = 512
+_SIZES: Final = (1, 8, 64, MOST_VALUES)
 
 Rows = Sequence[Mapping[str, Any]]
 Row = tuple[Any, ...]
@@ -75,7 +76,39 @@ def locked(connection: Connection, statement: Select[Any]) -> Select[Any]:
     return statement if is_sqlite(connection) else statement.with_for_update()
 
 
-def chunks(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """The values in pieces that fit into one statement."""
-    for start in range(0, len(values), MOST_BINDS):
-        yield values[start : start + MOST_BINDS]
+def select_in(
+    connection: Connection, column: Column[Any], tenant: str, values: Sequence[bytes], *, lock: bool = False
+) -> Iterator[Any]:
+    """A tenant's whole rows of the column's table where the column has one of these values, in its order.
+
+    ``lock`` keeps the rows locked until the transaction ends. Few different texts, so that both engines
+    know them already.
+    """
+    for start in range(0, len(values), MOST_VALUES):
+        some = values[start : start + MOST_VALUES]
+        if is_sqlite(connection):
+            padded = [*some, *[some[-1]] * (_room(len(some)) - len(some))]
+            yield from connection.exec_driver_sql(_select_sqlite(column, len(padded)), (tenant, *padded))
+        else:
+            text = _select_postgresql(column, lock=lock)
+            yield from connection.exec_driver_sql(text, (tenant, list(some)))
+
+
+@cache
+def _select_sqlite(column: Column[Any], count: int) -> str:
+    marks = ", ".join("?" * count)
+    return f'{_select(column)} IN ({marks}) ORDER BY "{column.name}"'.replace("%s", "?")
+
+
+@cache
+def _select_postgresql(column: Column[Any], *, lock: bool) -> str:
+    return f'{_select(column)} = ANY(%b) ORDER BY "{column.name}"{" FOR UPDATE" if lock else ""}'
+
+
+def _select(column: Column[Any]) -> str:
+    names = ", ".join(f'"{one.name}"' for one in column.table.columns)
+    return f'SELECT {names} FROM "{column.table.name}" WHERE "tenant" = %s AND "{column.name}"'  # noqa: S608
+
+
+def _room(count: int) -> int:
+    return next(size for size in _SIZES if size >= count)
