@@ -229,6 +229,11 @@ class TenantsInForce:
         self._digest: bytes | None = None
         self._lock = threading.Lock()
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the files were looked at."""
+        return self._digest is not None
+
     def reload(self, *, forced: bool = False) -> bool:
         """Load again if a file changed since the last load, or if ``forced``. Whether it was loaded."""
         with self._lock:

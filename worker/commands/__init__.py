@@ -1,0 +1,1 @@
+"""The commands of ``sluicegate``, one module each (worker/cli.py lists them)."""

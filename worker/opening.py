@@ -1,0 +1,158 @@
+"""Opening store and keyring, and refusing to with a sentence that says what to do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from policies.message import Private
+from worker.crypto import CryptoError, MasterKey
+from worker.errors import ConfigurationError, Unavailable
+from worker.keyring import Keyring, open_keyring
+from worker.settings import Settings
+from worker.store.engine import Store, StoreError, open_store
+
+
+class Opened(Private, frozen=True, kw_only=True):
+    """Both databases, with the schema of this version and the right master key."""
+
+    store: Store
+    keyring: Keyring
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.keyring.close()
+        self.store.close()
+
+
+def open_all(settings: Settings, *, migrate: bool) -> Opened:
+    """Open both databases, first bringing their schemas up to date if ``migrate``.
+
+    Raises ConfigurationError when somebody has to change something, Unavailable when a database is down.
+    """
+    store = _databases(settings)
+    try:
+        master = _master_key(settings, store, may_make=migrate)
+        keyring = open_keyring(settings.keyring_url.get_secret_value(), master)
+    except BaseException:
+        store.close()
+        raise
+    opened = Opened(store=store, keyring=keyring)
+    try:
+        for database in (store, keyring.store):
+            _ping(database)
+        if migrate:
+            store.migrate()
+            keyring.migrate()
+        store.check_schema()
+        keyring.check()
+    except StoreError as error:
+        opened.close()
+        raise ConfigurationError(f"{error}") from None
+    except Unavailable:
+        opened.close()
+        raise
+    return opened
+
+
+def prepare_data_directory(settings: Settings) -> None:
+    """Make DATA_DIR where it is not. Raises ConfigurationError when this process cannot write there."""
+    directory = settings.data_dir
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError(f"SLUICEGATE_DATA_DIR: {directory} cannot be made") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"SLUICEGATE_DATA_DIR: {directory} cannot be written by this user")
+
+
+class SingleProcess:
+    """The embedded store has one writer: a lock beside its file keeps a second worker away while this one lives."""
+
+    def __init__(self, store: Store) -> None:
+        self._descriptor = -1
+        if store.path is not None:
+            self._descriptor = _lock(store.path.with_suffix(".lock"))
+
+    def release(self) -> None:
+        """Let another worker begin. The end of the process does the same, however it ends."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _lock(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        raise ConfigurationError(f"the lock file {path} cannot be written by this user") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigurationError(
+            "another worker is using this store: SQLite serves one process, PostgreSQL any number"
+        ) from None
+    return descriptor
+
+
+def _databases(settings: Settings) -> Store:
+    try:
+        return open_store(settings.database_url.get_secret_value())
+    except StoreError as error:
+        raise ConfigurationError(f"SLUICEGATE_DATABASE_URL: {error}") from None
+
+
+def _ping(database: Store) -> None:
+    """A file that is not there yet is not asked for anything: asking would make it."""
+    if database.path is not None and not database.path.exists():
+        return
+    try:
+        database.ping()
+    except StoreError:
+        raise Unavailable(f"the {database.schema} database does not answer") from None
+
+
+def _master_key(settings: Settings, store: Store, *, may_make: bool) -> MasterKey:
+    """Load the key. One is made only where nothing exists yet that another key could have sealed."""
+    path = settings.master_key_file
+    try:
+        return MasterKey.load(path)
+    except FileNotFoundError:
+        _refuse_without_key(settings, store, may_make=may_make)
+    except CryptoError as error:
+        raise ConfigurationError(f"SLUICEGATE_MASTER_KEY_FILE: {error}") from None
+    except OSError:
+        raise ConfigurationError(f"SLUICEGATE_MASTER_KEY_FILE: {path} cannot be read by this user") from None
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process was told to begin at the same moment
+            return MasterKey.generate(path)
+        return MasterKey.load(path)
+    except OSError:
+        raise ConfigurationError(
+            f"SLUICEGATE_MASTER_KEY_FILE: {path} cannot be written by this user"
+        ) from None
+
+
+def _refuse_without_key(settings: Settings, store: Store, *, may_make: bool) -> None:
+    start = f"SLUICEGATE_MASTER_KEY_FILE: there is no {settings.master_key_file}"
+    if not _is_new(settings, store):
+        raise ConfigurationError(f"{start}: give the key file of this store, which cannot be read without it")
+    if not may_make:
+        raise ConfigurationError(f"{start}: for a new store, `sluicegate migrate` makes one")
+
+
+def _is_new(settings: Settings, store: Store) -> bool:
+    try:
+        keyring = Store(settings.keyring_url.get_secret_value(), "keyring")
+    except StoreError as error:
+        raise ConfigurationError(f"SLUICEGATE_KEYRING_URL: {error}") from None
+    try:
+        for database in (store, keyring):
+            _ping(database)
+        return store.revision() is None and keyring.revision() is None
+    finally:
+        keyring.close()
