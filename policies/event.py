@@ -72,10 +72,15 @@ class MessageReceived(Happening, frozen=True, kw_only=True, tag=True):
 
 
 class MessageEdited(Happening, frozen=True, kw_only=True, tag=True):
-    """``message.id`` now reads as ``message.content``. ``edit_number`` counts from 1 (1 where untold)."""
+    """``message.id`` now reads as ``message.content``. ``edit_number`` counts from 1 (1 where untold).
+
+    ``whole``: the content is all of the message (X sends edited posts in full); else what the edit does not
+    bring, such as the picture above an edited caption, stays as it was.
+    """
 
     message: Message
     edit_number: int
+    whole: bool = False
 
 
 class MessageUnsent(Happening, frozen=True, kw_only=True, tag=True):

@@ -105,18 +105,19 @@ def join(one: Record, other: Record) -> Record:
 def record_of_message(
     event: MessageReceived | MessageEdited, conversation: bytes | None, reply_to: bytes
 ) -> Record:
-    """What a message or an edit tells. An edit replaces the parts that it brings, and always the text."""
+    """What a message or an edit tells. An edit replaces the text, the parts that it brings, or all."""
     message = event.message
     edit_number = max(1, event.edit_number) if isinstance(event, MessageEdited) else 0
     source = Source.EDIT if edit_number else Source.MESSAGE
     content = message.content
     at = message.occurred_at
+    whole = not isinstance(event, MessageEdited) or event.whole
     parts = {"text": Part(edit_number, at, content.text)}
-    if content.media or not edit_number:
+    if content.media or whole:
         parts["media"] = Part(edit_number, at, msgspec.to_builtins(content.media) if content.media else [])
-    if content.details or not edit_number:
+    if content.details or whole:
         parts["details"] = Part(edit_number, at, content.details)
-    if content.profile or not edit_number:
+    if content.profile or whole:
         parts["profile"] = Part(edit_number, at, content.profile)
     parts["id"] = Part(0, 0, message.id)
     if message.thread:

@@ -144,7 +144,7 @@ def _event(post: Post, account: str) -> Event:
         also_known_as=tuple(others),
     )
     if edit_number := post.versions.index(post.id):
-        return MessageEdited(account=account, message=message, edit_number=edit_number)
+        return MessageEdited(account=account, message=message, edit_number=edit_number, whole=True)
     return MessageReceived(account=account, message=message)
 
 
