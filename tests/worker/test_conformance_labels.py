@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from policies.event import MessageReceived, MessageUnsent
 from worker.conformance.exceptions import read_exceptions
 from worker.conformance.judge import forbidden
 from worker.conformance.labels import Case, Corpus, Expected, Outcome, UrlExpectation, read_corpus
-from worker.conformance.run import accounts_of
+from worker.conformance.rig import Guest
+from worker.conformance.run import Subject, accounts_of, waves
 from worker.errors import ConfigurationError
 
 SHIPPED = Path(str(resources.files("worker") / "conformance" / "corpus"))
@@ -73,6 +75,24 @@ def test_a_case_names_all_its_accounts(shipped: Corpus) -> None:
     assert accounts["whatsapp/text.json"] == {"950000000000032"}
     assert accounts["whatsapp/account_restricted.json"] == {"940000000000031"}
     assert accounts["whatsapp/foreign_object.json"] == frozenset()
+
+
+def test_no_two_tenants_of_a_wave_own_the_same_account(shipped: Corpus) -> None:
+    """Labels of different files use the same accounts; an account belongs to one tenant at a time."""
+    subjects = [
+        Subject(case=case, guest=Guest.fresh(str(number), {case.connector: sorted(accounts_of(case))}))
+        for number, case in enumerate(shipped.cases)
+    ]
+    groups = waves(subjects)
+    assert sorted(one.guest.id for group in groups for one in group) == sorted(
+        one.guest.id for one in subjects
+    )
+    for group in groups:
+        owned = [
+            (name, a) for one in group for name, accounts in one.guest.accounts.items() for a in accounts
+        ]
+        assert len(owned) == len(set(owned))
+    assert len(groups) == max(Counter(a for case in shipped.cases for a in accounts_of(case)).values())
 
 
 @pytest.mark.parametrize(

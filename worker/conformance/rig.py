@@ -95,12 +95,28 @@ class Rig:
         return self._running().pid
 
     def admit(self, guest: Guest) -> None:
-        """Write the tenant's file and secrets; before the start."""
+        """Write the tenant's file and secrets, for the next start or reload."""
         folder = self._secrets / guest.id
         folder.mkdir(mode=0o700)
         _write(folder / "signing", guest.secret)
         _write(folder / "verify", guest.verify_token)
         _write(self._tenants / f"{guest.id}.toml", _tenant_file(guest))
+
+    def dismiss(self, guest: Guest) -> None:
+        """Take the tenant's file away again, at the next reload: its accounts are free for others then."""
+        (self._tenants / f"{guest.id}.toml").unlink()
+
+    def reload(self, guests: Sequence[Guest]) -> None:
+        """Have the worker read the tenant files again, until it serves all of ``guests``. Raises Unavailable."""
+        self._running().send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + _START_SECONDS
+        with httpx.Client(base_url=self.url, timeout=_TIMEOUT, trust_env=False) as client:
+            for guest in guests:
+                for connector in guest.accounts:
+                    while not _is_served(client, guest, connector):
+                        if time.monotonic() > deadline:
+                            raise Unavailable("the worker does not serve the tenants that it was given")
+                        time.sleep(0.01)
 
     def start(self) -> None:
         """Start the worker and wait until it is ready. Raises Unavailable with what it said."""
@@ -197,6 +213,11 @@ def signed_post(client: httpx.Client, guest: Guest, connector: str, body: bytes)
     headers = CONNECTORS[connector].sample_signature(body, guest.secret.encode())
     headers["content-type"] = "application/json"
     return client.post(f"/webhooks/{guest.id}/{connector}", content=body, headers=headers)
+
+
+def _is_served(client: httpx.Client, guest: Guest, connector: str) -> bool:
+    """No platform sends HEAD: it is refused (405) on a path that is known, and not found on any other."""
+    return client.head(f"/webhooks/{guest.id}/{connector}").status_code == 405
 
 
 def transcripts(store: Store, keyring: Keyring, guest: Guest) -> dict[str, Any]:

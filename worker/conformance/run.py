@@ -52,16 +52,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     guest: Guest
 
 
+Examinee = Subject | vectors.Trial
+
+
 def examine(corpus: Corpus, exceptions: Sequence[WrongLabels], rig: Rig, say: Say) -> Verdict:
     """Run a worker in ``rig`` through the corpus and judge what it leaves. ``say`` is told of progress."""
     subjects = [_subject(number, case) for number, case in enumerate(corpus.cases, start=1)]
     trials = vectors.trials(corpus)
-    for guest in (*(subject.guest for subject in subjects), *(trial.guest for trial in trials)):
-        rig.admit(guest)
     say(f"{len(subjects)} cases and {len(trials)} vectors; a worker starts")
     with rig.running() as client:
-        answers = _post(client, subjects)
-        misses = [miss for trial in trials for miss in trial.run(client)]
+        answers, misses = _walk(rig, client, waves([*subjects, *trials]))
         say("posted; reading back")
         misses += _judged(rig, subjects, answers)
         misses += _searched(rig, subjects)  # while the write-ahead log is there
@@ -73,6 +73,41 @@ def examine(corpus: Corpus, exceptions: Sequence[WrongLabels], rig: Rig, say: Sa
     return _verdict(labels, misses, exceptions)
 
 
+def waves(examinees: Sequence[Examinee]) -> list[list[Examinee]]:
+    """Groups in which no two tenants own the same account: it belongs to one at a time."""
+    groups: list[tuple[list[Examinee], set[tuple[str, str]]]] = []
+    for examinee in examinees:
+        owned = {
+            (name, account) for name, accounts in examinee.guest.accounts.items() for account in accounts
+        }
+        group = next((group for group in groups if not group[1] & owned), None)
+        if group is None:
+            groups.append(group := ([], set()))
+        group[0].append(examinee)
+        group[1].update(owned)
+    return [members for members, _ in groups]
+
+
+Answers = Mapping[str, Sequence[httpx.Response]]
+"""Every answer that a tenant's deliveries were given, by its id."""
+
+
+def _walk(rig: Rig, client: httpx.Client, groups: Sequence[Sequence[Examinee]]) -> tuple[Answers, list[Miss]]:
+    """One wave after the other: its tenants move in, everything is posted, and they move out again."""
+    answers: dict[str, Sequence[httpx.Response]] = {}
+    misses: list[Miss] = []
+    for group in groups:
+        for examinee in group:
+            rig.admit(examinee.guest)
+        rig.reload([examinee.guest for examinee in group])
+        answers |= _post(client, [examinee for examinee in group if isinstance(examinee, Subject)])
+        for examinee in group:
+            if isinstance(examinee, vectors.Trial):
+                misses += examinee.run(client)
+            rig.dismiss(examinee.guest)
+    return answers, misses
+
+
 def _verdict(labels: Sequence[str], misses: Sequence[Miss], exceptions: Sequence[WrongLabels]) -> Verdict:
     standing, excused = excuse(dict.fromkeys(misses), exceptions)
     failed = {miss.label for miss in standing}
@@ -81,7 +116,7 @@ def _verdict(labels: Sequence[str], misses: Sequence[Miss], exceptions: Sequence
 
 def _subject(number: int, case: Case) -> Subject:
     accounts = sorted(accounts_of(case))
-    guest = Guest.fresh(f"case-{number:04d}", {case.connector: accounts or ["none"]})
+    guest = Guest.fresh(f"case-{number:04d}", {case.connector: accounts or [f"nobody-{number}"]})
     return Subject(case=case, guest=guest)
 
 
@@ -99,7 +134,7 @@ def accounts_of(case: Case) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def _post(client: httpx.Client, subjects: Sequence[Subject]) -> Mapping[str, list[httpx.Response]]:
+def _post(client: httpx.Client, subjects: Sequence[Subject]) -> Answers:
     def deliver(subject: Subject) -> list[httpx.Response]:
         case = subject.case
         return [signed_post(client, subject.guest, case.connector, body) for body in case.deliveries]
@@ -109,9 +144,7 @@ def _post(client: httpx.Client, subjects: Sequence[Subject]) -> Mapping[str, lis
     return {subject.guest.id: answer for subject, answer in zip(subjects, answers, strict=True)}
 
 
-def _judged(
-    rig: Rig, subjects: Sequence[Subject], answers: Mapping[str, list[httpx.Response]]
-) -> Iterator[Miss]:
+def _judged(rig: Rig, subjects: Sequence[Subject], answers: Answers) -> Iterator[Miss]:
     with rig.opened() as (store, keyring):
         for subject in subjects:
             yield from judge(subject.case, _observed(store, keyring, subject, answers[subject.guest.id]))
@@ -137,35 +170,39 @@ def _observed(
 
 
 def _searched(rig: Rig, subjects: Sequence[Subject]) -> Iterator[Miss]:
-    """Nothing forbidden in any byte of the data directory, nor anything said: content is encrypted, never logged."""
-    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for subject in subjects:
-        for needle in forbidden(subject.case):
-            owners[needle].add((subject.case.name, "absence"))
-        for needle in _content(subject):
-            owners[needle].add((subject.case.name, "readable"))
+    """Nothing forbidden in any byte that was left, nor anything said: content is encrypted, and never logged."""
+    owners = _owners(subjects)
     search = Search(owners)
     for name, data in rig.files():
         for found in search.look(data):
-            detail = (
-                f"{name} holds {found.needle!r} ({found.spelling}{found.layer and ', in a '}{found.layer})"
-            )
+            packed = found.layer and f" in a {found.layer}"
+            detail = f"{name} holds {found.needle!r} ({found.spelling}{packed})"
             yield from (
                 Miss(label=label, judgement=judgement, detail=detail)
                 for label, judgement in sorted(owners[found.needle])
             )
 
 
-def _content(subject: Subject) -> Iterator[str]:
+def _owners(subjects: Sequence[Subject]) -> dict[str, set[tuple[str, str]]]:
+    """Every string to look for, with the labels and promises that it would break."""
+    accounts = {account for one in subjects for owned in one.guest.accounts.values() for account in owned}
+    named = "\0".join(accounts).lower()  # accounts are written down; some files call a person like one
+    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for subject in subjects:
+        for needle in forbidden(subject.case):
+            owners[needle].add((subject.case.name, "absence"))
+        for needle in _content(subject.case):
+            if needle.lower() not in named:
+                owners[needle].add((subject.case.name, "readable"))
+    return owners
+
+
+def _content(case: Case) -> Iterator[str]:
     """Texts, people and message ids of a label: the store holds them encrypted, the log not at all."""
-    if not isinstance(subject.case.expected, Expected):
-        return
-    accounts = subject.guest.accounts[subject.case.connector]
-    for item in subject.case.expected.items:
-        for value in (item.text, item.user, item.bsuid, item.mid, item.target_mid):
-            text = str(value or "")
-            if len(text) >= SHORTEST_CONTENT and text not in accounts:
-                yield text
+    if isinstance(case.expected, Expected):
+        for item in case.expected.items:
+            values = (item.text, item.user, item.bsuid, item.mid, item.target_mid)
+            yield from (str(value) for value in values if len(str(value or "")) >= SHORTEST_CONTENT)
 
 
 def _ended(rig: Rig) -> Iterator[Miss]:

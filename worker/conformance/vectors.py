@@ -84,7 +84,7 @@ def _signature(corpus: Corpus, signatures: Signatures, vector: SignatureVector) 
         altered = client.post(path, content=body + b" ", headers={meta.SIGNATURE_HEADER: right})
         yield from _status(altered, 401)
 
-    guest = Guest.fresh("", {connector: sorted(accounts)}, secret=signatures.app_secret)
+    guest = Guest.fresh("", {connector: sorted(accounts) or ["nobody"]}, secret=signatures.app_secret)
     return Trial(label=f"signatures.json {vector.file}", guest=guest, check=check)
 
 
@@ -102,7 +102,7 @@ def _handshake(vector: HandshakeVector) -> Trial:
                 yield f"{connector} answered the handshake with another body"
             yield from _status(client.get(f"{path}?{spoiled}"), vector.wrong_token_status)
 
-    guest = Guest.fresh("", {connector: ["none"] for connector in META}, verify_token=token)
+    guest = Guest.fresh("", {connector: ["nobody"] for connector in META}, verify_token=token)
     return Trial(label="signatures.json handshake", guest=guest, check=check)
 
 
@@ -122,7 +122,7 @@ def _signed_request(signatures: Signatures, vector: SignedRequestVector) -> Tria
                 for value, expected in ((fresh, 200), (spoiled, 401), (vector.value, 401)):
                     yield from _status(client.post(path, data={"signed_request": value}), expected)
 
-    guest = Guest.fresh("", {connector: ["none"] for connector in META}, secret=signatures.app_secret)
+    guest = Guest.fresh("", {connector: ["nobody"] for connector in META}, secret=signatures.app_secret)
     return Trial(label="signatures.json signed_request", guest=guest, check=check)
 
 
@@ -159,7 +159,7 @@ def _challenge(vector: ChallengeVector) -> Trial:
             yield from _status(client.post(path, content=body, headers=headers), expected)
 
     accounts = _accounts_of_x(body)
-    guest = Guest.fresh("", {"x": accounts or ["none"]}, secret=vector.consumer_secret)
+    guest = Guest.fresh("", {"x": accounts or ["nobody"]}, secret=vector.consumer_secret)
     return Trial(label="signatures.json x", guest=guest, check=check)
 
 
