@@ -67,20 +67,23 @@ def travel(
         yield Seen(stop=stop, statuses=statuses, entries=entries)
 
 
-def told_of(entries: Sequence[Entry]) -> str:
-    """What the store holds of one message, in words."""
-    if not entries:
+def told_of(seen: Seen) -> str:
+    """What the store holds of a stop's message, in words."""
+    if not seen.entries:
         return "nothing"
-    (entry, *others) = entries
+    (entry, *others) = seen.entries
     if others:
-        return f"{len(entries)} entries"
+        return f"{len(seen.entries)} entries"
     if entry["state"] == "unsent":
         return "a tombstone, no content"
-    removed = [f"{media['kind']}, removed" for media in entry["media"] if media.get("removed")]
-    words = [repr(entry["text"])] if entry["text"] else []
-    return (
-        "; ".join([*words, *removed, *(["edited"] if entry["edits"] else [])]) or "an entry without content"
-    )
+    said = [repr(entry["text"])] if entry["text"] else []
+    removed = [
+        f"a placeholder: {media['kind']}, media removed" for media in entry["media"] if media.get("removed")
+    ]
+    marks = ["edited"] if entry["edits"] else []
+    bodies = [delivery.body for delivery in seen.stop.deliveries]
+    once = ["once"] if len(set(bodies)) < len(bodies) else []
+    return ", ".join([*said, *removed, *marks, *once]) or "an entry without content"
 
 
 def _send(client: httpx.Client, tenant: str, connector: str, secret: bytes, delivery: Delivery) -> int:

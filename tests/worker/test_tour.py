@@ -109,12 +109,22 @@ def entry(**other: Any) -> dict[str, Any]:
         ([], "nothing"),
         ([entry(state="unsent")], "a tombstone, no content"),
         ([entry(text="it's ready")], '"it\'s ready"'),
-        ([entry(text="three", edits=1)], "'three'; edited"),
-        ([entry(media=[{"kind": "story_mention", "removed": "story_mention"}])], "story_mention, removed"),
+        ([entry(text="three", edits=1)], "'three', edited"),
+        (
+            [entry(media=[{"kind": "story_mention", "removed": "story_mention"}])],
+            "a placeholder: story_mention, media removed",
+        ),
         ([entry(media=[{"kind": "image", "id": "1"}])], "an entry without content"),
         ([entry(), entry()], "2 entries"),
     ],
 )
 def test_what_the_store_holds_is_told_in_words(entries: list[dict[str, Any]], words: str) -> None:
     """A placeholder, a tombstone and a text are told apart."""
-    assert tour.told_of(entries) == words
+    (stop,) = [stop for stop in tour.stops(ACCOUNTS) if stop.title == "a plain message"]
+    assert tour.told_of(tour.Seen(stop=stop, statuses=(200,), entries=entries)) == words
+
+
+def test_a_duplicate_that_was_counted_once_is_told() -> None:
+    """Two equal deliveries, one entry."""
+    (stop,) = [stop for stop in tour.stops(ACCOUNTS) if "twice" in stop.title]
+    assert tour.told_of(tour.Seen(stop=stop, statuses=(200, 200), entries=[entry(text="a")])) == "'a', once"

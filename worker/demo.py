@@ -1,0 +1,121 @@
+"""The demo tenant: made once, with secrets of its own, and shown round by the tour."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from connectors.registry import CONNECTORS
+from worker import tour
+from worker.opening import Opened, prepare_data_directory
+from worker.plain import plain
+from worker.settings import Settings
+from worker.tenants import Tenant
+from worker.transcripts import export, message_ref
+
+TENANT: Final = "demo"
+ACCOUNTS: Final[Mapping[str, str]] = {
+    name: f"10000000000000{n}" for n, name in enumerate(CONNECTORS, start=1)
+}
+"""One invented account on each connector."""
+
+_TIMEOUT = httpx.Timeout(10.0)
+
+
+def prepare(settings: Settings) -> bool:
+    """Make the demo tenant's file and secrets where they are absent. Whether anything was made."""
+    prepare_data_directory(settings)
+    made = [_write_once(path, text) for path, text in _files(settings)]
+    return any(made)
+
+
+def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """The secrets first: a tenant file is never there without them."""
+    lines = ['name = "Demo"', ""]
+    for name, account in ACCOUNTS.items():
+        lines += [f"[connectors.{name}]", f'accounts = ["{account}"]']
+        for ring in CONNECTORS[name].needs:
+            secret = f"{name}_{ring.removesuffix('s')}"
+            yield settings.secrets_dir / TENANT / secret, secrets.token_urlsafe(32)
+            lines.append(f'{ring} = ["file:{secret}"]')
+        lines.append("")
+    yield settings.tenants_dir / f"{TENANT}.toml", "\n".join(lines)
+
+
+def _write_once(path: Path, text: str) -> bool:
+    """Mode 0600, in directories of mode 0700; never over a file that is there."""
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def travel(url: str, tenant: Tenant, opened: Opened) -> list[tour.Seen]:
+    """Send the tour to the worker at ``url`` and read every stop back from the store."""
+    owned = {name: min(source.accounts) for name, source in tenant.connectors.items()}
+    signing = {name: one.credentials.signing_secrets[0] for name, one in tenant.connectors.items()}
+
+    def find(connector: str, account: str, message_id: str) -> list[Mapping[str, Any]]:
+        ref = message_ref(opened.keyring, tenant.id, connector, account, message_id)
+        return [entry for entry in _entries(opened, tenant) if entry["ref"] == ref]
+
+    stops = [stop for stop in tour.stops({**ACCOUNTS, **owned}) if stop.connector in owned]
+    with httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False) as client:
+        return list(tour.travel(client, tenant.id, signing, stops, find))
+
+
+def _entries(opened: Opened, tenant: Tenant) -> list[Mapping[str, Any]]:
+    whole = export(opened.store, opened.keyring, tenant.id)
+    attributed = [entry for talk in whole["conversations"] for entry in talk["entries"]]
+    return [*attributed, *whole["unattributed"]]
+
+
+def table(seen: Sequence[tour.Seen]) -> RenderableType:
+    """What was sent, what was answered, what the store holds now."""
+    shown = Table("sent", "to", "answer", "the store holds now", title="The tour", title_justify="left")
+    for one in seen:
+        answers = ", ".join(map(str, one.statuses))
+        row = (one.stop.title, one.stop.connector, answers, tour.told_of(one))
+        shown.add_row(*(Text(plain(cell)) for cell in row))
+    return shown
+
+
+def next_steps(url: str, admin_url: str, log: Path, program: str) -> RenderableType:
+    """What to try now; ``program`` is how this command was called."""
+    commands = (
+        ("what was kept", f"{program} transcript show --tenant {TENANT}"),
+        ("the log as a table", f"{program} logs {log}"),
+        ("every rule and its clause", f"{program} policy list"),
+        ("what is misconfigured", f"{program} doctor"),
+        ("a delivery of your own", f"{program} replay FILE --tenant {TENANT} --connector instagram"),
+        ("an examination of it all", f"{program} conform"),
+    )
+    shown = Table.grid(padding=(0, 3))
+    for what, command in commands:
+        shown.add_row(Text(f"  {what}"), Text(command, style="bold"))
+    return Group(
+        Text("\nThe worker goes on; Ctrl-C ends it."),
+        Text(
+            f"  webhooks  {url}\n  status    {admin_url}/status\n  metrics   {admin_url}/metrics\n  log       {log}"
+        ),
+        Text("\nTo try in another terminal:"),
+        shown,
+    )
+
+
+def screen() -> Console:
+    """Where the demo speaks to a person."""
+    return Console(highlight=False, markup=False, emoji=False)
