@@ -42,7 +42,7 @@ def open_all(settings: Settings, *, migrate: bool) -> Opened:
     opened = Opened(store=store, keyring=keyring)
     try:
         for database in (store, keyring.store):
-            _ping(database)
+            ping(database)
         if migrate:
             store.migrate()
             keyring.migrate()
@@ -105,7 +105,7 @@ def _databases(settings: Settings) -> Store:
         raise ConfigurationError(f"SLUICEGATE_DATABASE_URL: {error}") from None
 
 
-def _ping(database: Store) -> None:
+def ping(database: Store) -> None:
     """A file that is not there yet is not asked for anything: asking would make it."""
     if database.path is not None and not database.path.exists():
         return
@@ -152,7 +152,7 @@ def _is_new(settings: Settings, store: Store) -> bool:
         raise ConfigurationError(f"SLUICEGATE_KEYRING_URL: {error}") from None
     try:
         for database in (store, keyring):
-            _ping(database)
+            ping(database)
         return store.revision() is None and keyring.revision() is None
     finally:
         keyring.close()
