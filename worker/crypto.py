@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 from collections.abc import Callable
@@ -106,7 +107,12 @@ def new_key() -> bytes:
 
 def reference(key: bytes, *parts: str) -> bytes:
     """A 16-byte keyed reference to something named by ``parts`` (which never contain U+0000)."""
-    return hmac.digest(key, "\0".join(parts).encode("utf-8", "replace"), "sha256")[:REFERENCE_BYTES]
+    return mac(key, "\0".join(parts).encode("utf-8", "replace"))
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """A 16-byte message authentication code: keyed BLAKE2b (RFC 7693), a quarter of HMAC-SHA256's time."""
+    return hashlib.blake2b(message, key=key, digest_size=REFERENCE_BYTES).digest()
 
 
 def derive(key: bytes, purpose: bytes) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, tuple_, update
 
 from policies.event import AccountChanged
-from worker.store.statements import insert, insert_missing
+from worker.store.statements import Insert, insert, insert_missing
 from worker.store.tables import AccountStateRow, CounterRow, Table
 
 account_states = Table.metadata.tables[str(AccountStateRow.__tablename__)]
@@ -18,7 +19,7 @@ CounterKey = tuple[int, str, str, str, str]
 
 
 def change_account(tx: Connection, tenant: str, connector: str, change: AccountChanged) -> None:
-    """Record a change of standing; the latest event wins, of two at once the greater word."""
+    """Record a change of standing; the latest event wins, of two at once the greater words."""
     where = {
         "tenant": tenant,
         "connector": connector,
@@ -28,9 +29,9 @@ def change_account(tx: Connection, tenant: str, connector: str, change: AccountC
     }
     values = {"state": change.state.value, "detail": change.detail, "changed_at": change.occurred_at}
     insert_missing(tx, account_states, [{**where, **values}])
-    at = account_states.c.changed_at
-    newer = (at < change.occurred_at) | (
-        (at == change.occurred_at) & (account_states.c.state < change.state.value)
+    known = account_states.c
+    newer = tuple_(known.changed_at, known.state, known.detail) < tuple_(
+        *(values[name] for name in ("changed_at", "state", "detail"))
     )
     same = [account_states.c[name] == value for name, value in where.items()]
     tx.execute(update(account_states).where(*same, newer).values(values))
@@ -40,14 +41,18 @@ def count(tx: Connection, tenant: str, counts: Mapping[CounterKey, int]) -> None
     """Add to the counters of the day."""
     if not counts:
         return
-    statement = insert(tx, counters)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(counters.primary_key.columns),
-        set_={"count": counters.c.count + statement.excluded.count},
-    )
     names = ("day", "connector", "event", "disposition", "reason")
     rows = [
         {"tenant": tenant, **dict(zip(names, key, strict=True)), "count": number}
         for key, number in sorted(counts.items())
     ]
-    tx.execute(statement, rows)
+    tx.execute(_add(tx.dialect.name), rows)
+
+
+@cache
+def _add(dialect: str) -> Insert:
+    statement = insert(dialect, counters)
+    return statement.on_conflict_do_update(
+        index_elements=list(counters.primary_key.columns),
+        set_={"count": counters.c.count + statement.excluded.count},
+    )

@@ -25,9 +25,10 @@ SQLITE_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit is on disk before it is answered
     "secure_delete=ON",
+    "wal_autocheckpoint=0",  # worker/store/checkpoint.py does it
     "busy_timeout=10000",
     "temp_store=MEMORY",
-    "cache_size=-65536",
+    "cache_size=-16384",
 )
 
 

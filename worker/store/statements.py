@@ -14,6 +14,7 @@ _SIZES: Final = (1, 8, 64, MOST_VALUES)
 
 Rows = Sequence[Mapping[str, Any]]
 Row = tuple[Any, ...]
+Insert = sqlite.Insert | postgresql.Insert
 
 
 class Raced(Exception):
@@ -25,9 +26,9 @@ def is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def insert(connection: Connection, table: Table) -> Any:
+def insert(dialect: str, table: Table) -> Insert:
     """The engine's own INSERT, which knows ON CONFLICT."""
-    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -68,7 +69,12 @@ def _target(table: Table) -> str:
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert the rows whose keys are not there yet; leave the others as they are."""
     if rows:
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert_missing(connection.dialect.name, table), rows)
+
+
+@cache
+def _insert_missing(dialect: str, table: Table) -> Insert:
+    return insert(dialect, table).on_conflict_do_nothing()
 
 
 def locked(connection: Connection, statement: Select[Any]) -> Select[Any]:

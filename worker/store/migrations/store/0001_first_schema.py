@@ -62,7 +62,6 @@ def upgrade() -> None:
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "conversation",
@@ -106,7 +105,6 @@ def upgrade() -> None:
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("decisions", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "sequence"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "identifier",
@@ -153,6 +151,7 @@ def upgrade() -> None:
         sa.Column("reply_to", sa.LargeBinary(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "key"),
-        sqlite_with_rowid=False,
     )
-    op.create_index("message_by_conversation", "message", ["tenant", "conversation"], unique=False)
+    op.create_index(
+        "message_by_conversation", "message", ["tenant", "conversation", "occurred_at"], unique=False
+    )
