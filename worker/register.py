@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -12,9 +14,12 @@ from worker.store import messages
 from worker.store.messages import Held
 from worker.store.statements import Row
 
+Place = tuple[str, str]
+"""Where a message was exchanged: connector, account."""
+
 
 class Register:
-    """One tenant's messages. ``load`` once, ``merge`` as often as needed, ``save`` once."""
+    """One tenant's messages. ``load``, ``learn_aliases``, ``open``; ``merge`` as often as needed; ``save``."""
 
     def __init__(self, tx: Connection, directory: Directory, tenant: str, now: Instant) -> None:
         self._tx = tx
@@ -23,53 +28,73 @@ class Register:
         self._now = now
         self._held: dict[bytes, Held] = {}
         self._before: dict[bytes, Record] = {}
-        self._places: dict[bytes, tuple[str, str]] = {}
+        self._places: dict[bytes, Place] = {}
+        self._loaded: set[bytes] = set()
         self._meaning: dict[bytes, bytes] = {}
-        self._aliases: dict[bytes, list[bytes]] = {}
 
-    def load(self, keys: set[bytes], added_to: set[bytes]) -> None:
-        """Read and lock the messages under ``keys``, and open the content of those in ``added_to``."""
-        everything = keys | added_to | self._meaning.keys() | set(self._meaning.values())
-        self._held = messages.load(self._tx, self._tenant, sorted(everything))
-        self._open(added_to & self._held.keys())
-        self._before = {key: held.record for key, held in self._held.items()}
+    def load(self, keys: set[bytes]) -> None:
+        """Read and lock the messages under ``keys``, content unread."""
+        held = messages.load(self._tx, self._tenant, sorted(keys - self._loaded))
+        self._loaded |= keys
+        self._held |= held
+        self._before |= {key: one.record for key, one in held.items()}
 
-    def learn_aliases(self, keys: set[bytes], told: dict[bytes, bytes]) -> None:
-        """Other ids of messages (alias → key): those told now, and those known of ``keys``. Before ``load``.
+    def open(self, keys: set[bytes]) -> None:
+        """Read what is stored of messages that come again or are edited: joining needs both sides."""
+        closed = {key: held for key in keys if (held := self._held.get(key)) is not None and not held.opened}
+        if not closed:
+            return
+        sealed = messages.read_contents(
+            self._tx, self._tenant, [h.content for h in closed.values() if h.content]
+        )
+        self._directory.need_keys(h.record.conversation for h in closed.values() if h.record.conversation)
+        for key, held in closed.items():
+            conversation = self._directory.key(held.record.conversation)
+            if held.content in sealed and conversation is not None:
+                parts = messages.open_parts(conversation.cipher, self._tenant, key, sealed[held.content])
+                held.record = self._before[key] = msgspec.structs.replace(held.record, parts=parts)
+                held.opened = True
 
-        The key of a message is an alias of nothing: what was told first stands.
+    def learn_aliases(self, told: Mapping[bytes, tuple[bytes, Place]]) -> None:
+        """Find the messages that loaded keys are other ids of, and learn those told now (alias → key, place).
+
+        An alias keeps a row of its own, which says nothing: a replica that is told of the message and one
+        that is told of its deletion by this id meet there. So the keys are locked before they are looked up.
         """
-        asked = sorted(keys | told.keys())
-        known = messages.resolve_aliases(self._tx, self._tenant, asked)
-        known.update(messages.aliases_of(self._tx, self._tenant, asked))
-        fresh = {alias: key for alias, key in told.items() if alias != key and alias not in known}
+        asked = self._loaded
+        while asked:
+            found = messages.resolve_aliases(self._tx, self._tenant, sorted(asked))
+            self._meaning |= found
+            asked = set(found.values()) - self._loaded
+            self.load(asked)
+        fresh: dict[bytes, bytes] = {}
+        self.open({self.meant_by(alias) for alias in told})
+        for alias, (key, place) in told.items():
+            one, other = self.meant_by(alias), self.meant_by(key)
+            if one != other:
+                fresh[one] = self._meaning[one] = other
+                self._hand_over(one, other, place)
         messages.add_aliases(self._tx, self._tenant, fresh)
-        self._meaning = {**known, **fresh}
-        for alias, key in self._meaning.items():
-            self._aliases.setdefault(key, []).append(alias)
 
     def meant_by(self, key: bytes) -> bytes:
         """The message that ``key`` is another id of; ``key`` itself where it is none."""
-        return self._meaning.get(key, key)
+        while key in self._meaning:
+            key = self._meaning[key]
+        return key
 
     def is_unsent(self, key: bytes) -> bool:
-        """Whether the message, under any of its ids, was taken back."""
-        return any(
-            held.record.state is State.UNSENT
-            for one in (key, *self._aliases.get(key, ()))
-            if (held := self._held.get(one)) is not None
-        )
+        """Whether the message was taken back."""
+        held = self._held.get(key)
+        return held is not None and held.record.state is State.UNSENT
 
     def record(self, key: bytes) -> Record | None:
         """What is known of the message."""
         held = self._held.get(key)
         return None if held is None else held.record
 
-    def merge(self, key: bytes, place: tuple[str, str], told: Record) -> tuple[Record | None, Record]:
+    def merge(self, key: bytes, place: Place, told: Record) -> tuple[Record | None, Record]:
         """Join what was told (``place``: connector, account); the record before (None: unheard of) and after."""
         self._places[key] = place
-        for alias in self._aliases.get(key, ()):
-            told = self._merge_alias(alias, place, told)
         held = self._held.get(key)
         if held is None:
             self._held[key] = Held(record=told, content=None, recorded_at=self._now)
@@ -100,34 +125,17 @@ class Register:
         messages.update_contents(self._tx, self._tenant, rewritten)
         messages.delete_contents(self._tx, self._tenant, gone)
 
-    def _merge_alias(self, alias: bytes, place: tuple[str, str], told: Record) -> Record:
-        """Give the alias a row of its own; a tombstone found there counts.
-
-        Two replicas, one told of the message and one of a deletion by this id, meet on that row and cannot
-        pass each other.
-        """
-        self._places[alias] = place
+    def _hand_over(self, alias: bytes, key: bytes, place: Place) -> None:
+        """What was told of a message under another id belongs to the message."""
         held = self._held.get(alias)
-        if held is None:
-            self._held[alias] = Held(record=Record(), content=None, recorded_at=self._now)
-            return told
-        return join(told, held.record)
-
-    def _open(self, keys: set[bytes]) -> None:
-        """Read what is stored of messages that come again or are edited: joining needs both sides."""
-        closed = {key: held for key in keys if (held := self._held[key]).content is not None}
-        if not closed:
-            return
-        sealed = messages.read_contents(
-            self._tx, self._tenant, [h.content for h in closed.values() if h.content]
+        if held is not None:
+            self.merge(key, place, held.record)
+        self._places[alias] = place
+        self._held[alias] = Held(
+            record=Record(),
+            content=held.content if held is not None else None,
+            recorded_at=held.recorded_at if held is not None else self._now,
         )
-        self._directory.need_keys(h.record.conversation for h in closed.values() if h.record.conversation)
-        for key, held in closed.items():
-            conversation = self._directory.key(held.record.conversation)
-            if held.content in sealed and conversation is not None:
-                parts = messages.open_parts(conversation.cipher, self._tenant, key, sealed[held.content])
-                held.record = msgspec.structs.replace(held.record, parts=parts)
-                held.opened = True
 
     def _place_content(
         self,
@@ -137,7 +145,7 @@ class Register:
         rewritten: dict[bytes, bytes],
         gone: list[bytes],
     ) -> None:
-        if held.record.state is State.UNSENT:
+        if held.record.state is not State.STORED:
             if held.content is not None:
                 gone.append(held.content)
                 held.content = None

@@ -6,7 +6,6 @@ all tenants of the batch) counters and decision chains.
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, assert_never
@@ -35,11 +34,11 @@ from policies.rules import BEFORE_TRANSCRIPT
 from policies.tenant import Facts
 from policies.verdict import Decision, Outcome, Reason
 from worker.chain import DecisionRecord
-from worker.crypto import REFERENCE_BYTES, derive, reference
+from worker.crypto import derive, mac, reference
 from worker.directory import Directory, Person, person
 from worker.inbound import Delivery, Disposition, Governed, Settled
 from worker.keyring import PSEUDONYM, Keyring
-from worker.register import Register
+from worker.register import Place, Register
 from worker.store import accounts, decisions, people
 
 DAY: Final = 86_400 * 1_000_000
@@ -65,7 +64,7 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
 
     delivery: Delivery
     item: Governed
-    place: tuple[str, str]
+    place: Place
     key: bytes = b""
     person: Person | None = None
     decision: Decision | None = None
@@ -136,16 +135,22 @@ class Settlement:
         return person(self._pseudonym, *work.place, identifiers)
 
     def _load(self, works: Sequence[Work]) -> None:
+        has_aliases = any(delivery.source.connector.has_aliases for delivery in self.deliveries)
+        told = self._told_aliases(works) if has_aliases else {}
+        keys = {work.key for work in works if work.key} | told.keys()
+        if not keys:
+            return
+        self._register.load(keys)
+        if has_aliases:
+            self._register.learn_aliases(told)
+            for work in works:
+                work.key = self._register.meant_by(work.key)
         added_to = {w.key for w in works if isinstance(w.item.event, (MessageReceived, MessageEdited))}
-        keys = {work.key for work in works if work.key}
-        if any(delivery.source.connector.has_aliases for delivery in self.deliveries):
-            self._register.learn_aliases(keys, self._told_aliases(works))
-        if keys:
-            self._register.load(keys, added_to)
+        self._register.open(added_to)
 
-    def _told_aliases(self, works: Sequence[Work]) -> dict[bytes, bytes]:
+    def _told_aliases(self, works: Sequence[Work]) -> dict[bytes, tuple[bytes, Place]]:
         return {
-            self._key(work, alias): work.key
+            self._key(work, alias): (work.key, work.place)
             for work in works
             if isinstance(work.item.event, (MessageReceived, MessageEdited)) and not work.item.dropped
             for alias in work.item.event.message.also_known_as
@@ -217,11 +222,6 @@ class Settlement:
     def _unsent(self, work: Work, event: MessageUnsent) -> Settled:
         told = record_of_unsend(event, self._directory.conversation(work.person))
         before, after = self._register.merge(work.key, work.place, told)
-        meant = self._register.meant_by(work.key)
-        if meant != work.key:
-            # The post's content stands under another of its ids; the deletion reaches it there.
-            before, after = self._register.merge(meant, work.place, told)
-            work.key = meant
         disposition = Disposition.DUPLICATE if before == after else Disposition.UNSENT
         return self._settled(work, disposition, conversation=after.conversation)
 
@@ -308,7 +308,7 @@ def message_key(pseudonym: bytes, connector: str, account: str, platform_id: str
 
 def commitment(salt: bytes, key: bytes) -> bytes:
     """How a decision record speaks of a message: only whoever holds the salt can tell which."""
-    return hmac.digest(salt, key, "sha256")[:REFERENCE_BYTES]
+    return mac(salt, key)
 
 
 def _unrecognised(item: Governed, event: Unrecognised) -> Settled:

@@ -174,11 +174,6 @@ def resolve_aliases(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[
     return {row.alias: row.key for row in select_in(tx, aliases.c.alias, tenant, keys)}
 
 
-def aliases_of(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Alias → key, for every alias of the messages under ``keys``."""
-    return {row.alias: row.key for row in select_in(tx, aliases.c.key, tenant, keys)}
-
-
 def _place(tenant: str, key: bytes) -> bytes:
     return b"content\0001\0" + tenant.encode() + b"\0" + key
 
