@@ -7,7 +7,7 @@ carried up (the construction of RFC 6962). ``head`` covers the previous head and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -30,6 +30,18 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True)
     subject: bytes
     reasons: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     shape: str = ""
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of a tenant's chain as it is stored; ``decisions`` as ``encode`` made them."""
+
+    tenant: str
+    sequence: int
+    committed_at: int
+    count: int
+    root: bytes
+    head: bytes
+    decisions: bytes
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,3 +79,28 @@ def head(previous: bytes, tenant: str, sequence: int, committed_at: int, count: 
     """The chain's head after this commit."""
     fields = msgspec.msgpack.encode((previous, tenant, sequence, committed_at, count, root))
     return hashlib.sha256(fields).digest()
+
+
+def verify(commits: Iterable[Commit], end: tuple[int, bytes] | None = None) -> int | None:
+    """The sequence number of the first commit that is missing or altered; None when all of them fit.
+
+    ``commits`` in order, from the first. ``end`` is the sequence number and head that the chain is said to
+    have: without it, nobody could tell that the last commits are gone.
+    """
+    sequence, last = 0, GENESIS
+    for commit in commits:
+        sequence += 1
+        if commit.sequence != sequence or not _follows(commit, last):
+            return sequence
+        last = commit.head
+    return sequence + 1 if end is not None and end != (sequence, last) else None
+
+
+def _follows(commit: Commit, previous: bytes) -> bool:
+    try:
+        records = decode(commit.decisions)
+        root = root_of(commit.decisions)
+    except msgspec.MsgspecError:
+        return False
+    fields = (commit.tenant, commit.sequence, commit.committed_at, len(records), root)
+    return commit.count == len(records) and commit.root == root and commit.head == head(previous, *fields)

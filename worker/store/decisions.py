@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -52,13 +51,19 @@ def append(
     return sequence, head
 
 
-def read(tx: Connection, tenant: str) -> Iterator[Any]:
-    """A tenant's commits in order, as rows."""
+def read(tx: Connection, tenant: str) -> Iterator[chain.Commit]:
+    """A tenant's commits in order."""
     statement = select(commits).where(commits.c.tenant == tenant).order_by(commits.c.sequence)
-    yield from tx.execute(statement.execution_options(yield_per=500))
+    for row in tx.execute(statement.execution_options(yield_per=500)).mappings():
+        yield chain.Commit(**row)
 
 
 def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:
     """The chain's sequence number and head; (0, 32 zero bytes) for a tenant without decisions."""
     end = tx.execute(_end, {"of_tenant": tenant}).one_or_none()
     return (0, chain.GENESIS) if end is None else (end.sequence, end.head)
+
+
+def verify(tx: Connection, tenant: str) -> int | None:
+    """The first commit of the tenant's chain that is missing or altered; None when the chain holds."""
+    return chain.verify(read(tx, tenant), end_of(tx, tenant))
