@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import msgspec
@@ -39,6 +41,7 @@ def conform(
 
     The worker is started for this alone, with fresh directories and keys; nothing of yours is touched.
     """
+    signal.signal(signal.SIGTERM, _leave)
     corpus = read_corpus(directory or Path(str(SHIPPED)))
     excused = read_exceptions(exceptions) if exceptions else ()
     console = Console(stderr=True, highlight=False)
@@ -48,6 +51,11 @@ def conform(
         console.print(f"the worker's files are in {place}", markup=False)
     print(msgspec.json.encode(verdict).decode() if json else told(verdict))  # noqa: T201 - the command's output
     raise typer.Exit(1 if verdict.failed else 0)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Leave as at Ctrl-C: the worker is ended and its files are removed on the way out."""
+    raise SystemExit(128 + number)
 
 
 def told(verdict: Verdict) -> str:
