@@ -24,7 +24,7 @@ from connectors.decode import decode
 from policies.event import Event, Noted, Unrecognised
 from policies.message import Instant, Json, Private
 from policies.tenant import Facts
-from worker.inbound import Delivery, Governed, govern
+from worker.inbound import Delivery, Governed, Posted, govern
 from worker.log_lines import Refusal
 from worker.tenants import Tenant, TenantConnector, Tenants
 
@@ -126,13 +126,10 @@ def greet(source: TenantConnector, query: bytes) -> WebhookAnswer | None:
     return source.connector.handshake(request, source.credentials)
 
 
-def examine(
+def admit(
     route: Route, headers: Mapping[bytes, bytes], body: bytes, now: Instant, token: Any, report: Report
-) -> Delivery | Refusal:
-    """The governed delivery in ``body``, or why there is none. Never raises.
-
-    ``report`` is told of what should not have happened; what is authentic is a delivery all the same.
-    """
+) -> Posted | Refusal:
+    """The request when it is authentic, or why it is refused. Never raises; ``report`` is told of faults."""
     source, tenant = route.source, route.tenant
     if source is None:
         return Refusal.OUT_OF_SERVICE
@@ -140,24 +137,44 @@ def examine(
         return Refusal.UNKNOWN_ROUTE if tenant is None else Refusal.SIGNATURE
     if tenant is None:
         return Refusal.UNKNOWN_ROUTE
+    return Posted(tenant=tenant, source=source, received_at=now, body=body, token=token)
+
+
+def examine(posted: Posted, report: Report) -> Delivery | None:
+    """The governed delivery in a request's body, None when it is not JSON. Never raises.
+
+    ``report`` is told of what should not have happened; what is authentic is a delivery all the same.
+    """
     try:
-        payload, replaced = decode(body)
+        payload, replaced = decode(posted.body)
     except MalformedPayload:
-        return Refusal.NOT_JSON
+        return None
     except Exception as error:  # noqa: BLE001 - a decoder that fails in another way found no JSON either
         report(error)
-        return Refusal.NOT_JSON
-    events, foreign = _collect(source, payload, now, Facts(now=now, policy=tenant.policy), report)
+        return None
+    now = posted.received_at
+    facts = Facts(now=now, policy=posted.tenant.policy)
+    events, foreign = _collect(posted.source, payload, now, facts, report)
     return Delivery(
-        tenant=tenant,
-        source=source,
+        tenant=posted.tenant,
+        source=posted.source,
         received_at=now,
-        size=len(body),
+        size=len(posted.body),
         events=events,
         foreign=foreign,
         replaced_characters=replaced,
-        token=token,
+        token=posted.token,
     )
+
+
+def admit_large(
+    route: Route, headers: Mapping[bytes, bytes], body: bytes, now: Instant, token: Any, report: Report
+) -> Delivery | Refusal:
+    """Both steps at once, for a thread: a large body keeps neither the event loop nor the writer."""
+    posted = admit(route, headers, body, now, token, report)
+    if isinstance(posted, Refusal):
+        return posted
+    return examine(posted, report) or Refusal.NOT_JSON
 
 
 def verify_callback(route: Route, body: bytes, now: Instant, report: Report) -> SignedRequest | Refusal:

@@ -43,6 +43,19 @@ class Governed(Private, frozen=True):
     dropped: bool = False
 
 
+class Posted(Private, frozen=True, kw_only=True):
+    """An authentic webhook request whose body nobody has looked into yet.
+
+    The writer looks into the bodies of a whole batch at once, so that the event loop only reads and answers.
+    """
+
+    tenant: Tenant
+    source: TenantConnector
+    received_at: Instant
+    body: bytes
+    token: Any = None
+
+
 class Delivery(Private, frozen=True, kw_only=True):
     """One authentic webhook request on its way to the ledger.
 
@@ -97,9 +110,10 @@ class Answer(StrEnum):
 
     COMMITTED = "committed"
     UNAVAILABLE = "unavailable"
+    NOT_JSON = "not_json"
 
 
-Answers = Callable[[Sequence[tuple[Delivery, Answer]]], None]
+Answers = Callable[[Sequence[tuple[Delivery | Posted, Answer]]], None]
 """Called on the writer's thread once per batch, after the commit (or its failure)."""
 
 RULE_FAILED: Final = "rule_failed"

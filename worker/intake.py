@@ -20,8 +20,8 @@ import uvloop
 from connectors.contract import Connector, SignedRequest
 from policies.message import Instant, Private
 from worker import replies
-from worker.admission import Kind, Route, examine, greet, route_table, strangers, verify_callback
-from worker.inbound import Answer, Delivery
+from worker.admission import Kind, Route, admit, admit_large, greet, route_table, strangers, verify_callback
+from worker.inbound import Answer, Delivery, Posted
 from worker.log_lines import Place, Refusal
 from worker.observe import Observer
 from worker.protocol import end_overdue
@@ -81,7 +81,7 @@ class Intake:
         clock: Callable[[], Instant],
         public_url: str,
     ) -> None:
-        self.submit: Callable[[Delivery], bool] = lambda _delivery: False
+        self.submit: Callable[[Delivery | Posted], bool] = lambda _delivery: False
         self.bytes_in_flight = 0
         self._connectors = connectors
         self._limits = limits
@@ -109,7 +109,7 @@ class Intake:
         """Answer for these tenants from now on."""
         self._routes = route_table(tenants, self._connectors)
 
-    def answers(self, batch: Sequence[tuple[Delivery, Answer]]) -> None:
+    def answers(self, batch: Sequence[tuple[Delivery | Posted, Answer]]) -> None:
         """Wake the requests of a batch, all of them with one call into the loop."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._resolve, batch)
@@ -218,9 +218,9 @@ class Intake:
         answered: asyncio.Future[Answer] = loop.create_future()
         work = (route, headers, body, self._clock(), answered, self._report)
         if len(body) > LARGE_BODY:
-            outcome = await loop.run_in_executor(self._large, examine, *work)
+            outcome: Delivery | Posted | Refusal = await loop.run_in_executor(self._large, admit_large, *work)
         else:
-            outcome = examine(*work)
+            outcome = admit(*work)
         if isinstance(outcome, Refusal):
             return self._refuse(outcome, route, len(body))
         if not self.submit(outcome):
@@ -232,7 +232,8 @@ class Intake:
             del self._waiting[answered]
         if answer is Answer.COMMITTED:
             return replies.OK
-        return self._refuse(Refusal.NOT_COMMITTED, route, len(body))
+        refusal = Refusal.NOT_JSON if answer is Answer.NOT_JSON else Refusal.NOT_COMMITTED
+        return self._refuse(refusal, route, len(body))
 
     async def _call_back(self, route: Route, body: bytes) -> Reply:
         now = self._clock()
@@ -284,7 +285,7 @@ class Intake:
 
     # -- on the loop -------------------------------------------------------------------------------------
 
-    def _resolve(self, batch: Sequence[tuple[Delivery, Answer]]) -> None:
+    def _resolve(self, batch: Sequence[tuple[Delivery | Posted, Answer]]) -> None:
         for delivery, answer in batch:
             if not delivery.token.done():
                 delivery.token.set_result(answer)

@@ -17,7 +17,7 @@ from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attemp
 
 from policies.event import Unrecognised
 from policies.message import Instant
-from worker.inbound import Answer, Answers, Committed, Delivery, Governed, Settled
+from worker.inbound import Answer, Answers, Committed, Delivery, Governed, Posted, Settled
 from worker.keyring import Keyring
 from worker.settle import Settlement
 from worker.store.engine import Store
@@ -27,10 +27,15 @@ MOST_EVENTS: Final = 2_000
 """A batch takes no further delivery once it holds this many events."""
 
 _TRIES = 8
+_BYTES_PER_EVENT = 1_000
 _DEADLOCK_OR_SERIALIZATION = frozenset({"40P01", "40001"})
 UNSTORABLE: Final = "unstorable"
 
 Clock = Callable[[], Instant]
+Waiting = tuple[Instant, Delivery | Posted]
+Examine = Callable[[Posted], Delivery | None]
+"""Looks into a request's body (worker/admission.py); None when it is not JSON. Never raises."""
+
 OnCommitted = Callable[[Sequence[Committed]], None]
 OnFailed = Callable[[Exception, int], None]
 """Told of every batch that did not commit: the exception (its text may hold content: never log it), its size."""
@@ -39,7 +44,7 @@ OnFailed = Callable[[Exception, int], None]
 class Ledger:
     """One writer thread over one store. ``submit`` from any thread; answers come on the writer's thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, by name
         self,
         store: Store,
         keyring: Keyring,
@@ -48,6 +53,8 @@ class Ledger:
         committed: OnCommitted,
         failed: OnFailed,
         clock: Clock,
+        examine: Examine = lambda _posted: None,
+        between_batches: Callable[[], None] = lambda: None,
         capacity: int = 10_000,
     ) -> None:
         self._store = store
@@ -56,8 +63,10 @@ class Ledger:
         self._committed = committed
         self._failed = failed
         self._clock = clock
+        self._examine = examine
+        self._between_batches = between_batches
         self._capacity = capacity
-        self._queue: queue.SimpleQueue[tuple[Instant, Delivery] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting: Counter[str] = Counter()
         self._total = 0
@@ -78,7 +87,7 @@ class Ledger:
         """Start the writer."""
         self._thread.start()
 
-    def submit(self, delivery: Delivery) -> bool:
+    def submit(self, delivery: Delivery | Posted) -> bool:
         """Take a delivery for the next batch. False: full, draining, or this tenant has its share in it."""
         tenant = delivery.tenant.id
         with self._lock:
@@ -106,14 +115,17 @@ class Ledger:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            self._write(batch)
+            examined = self._look_into(batch)
+            if examined:
+                self._write(examined)
+            self._between_batches()
 
-    def _next_batch(self) -> list[tuple[Instant, Delivery]] | None:
+    def _next_batch(self) -> list[Waiting] | None:
         """All that waits, at least one delivery; None at the end."""
         first = self._queue.get()
         if first is None:
             return None
-        batch, events = [first], len(first[1].events)
+        batch, events = [first], _weight(first[1])
         while events < MOST_EVENTS:
             try:
                 item = self._queue.get_nowait()
@@ -123,8 +135,19 @@ class Ledger:
                 self._queue.put(None)
                 break
             batch.append(item)
-            events += len(item[1].events)
+            events += _weight(item[1])
         return batch
+
+    def _look_into(self, batch: list[Waiting]) -> list[tuple[Instant, Delivery]]:
+        """What the requests say, governed; who did not send JSON is told so."""
+        examined: list[tuple[Instant, Delivery]] = []
+        for at, item in batch:
+            delivery = self._examine(item) if isinstance(item, Posted) else item
+            if delivery is None:
+                self._finish([item], Answer.NOT_JSON)
+            else:
+                examined.append((at, delivery))
+        return examined
 
     def _write(self, batch: list[tuple[Instant, Delivery]]) -> None:
         started = self._clock()
@@ -165,7 +188,7 @@ class Ledger:
         else:
             self._write([(batch[0][0], _reduced(batch[0][1]))])
 
-    def _finish(self, deliveries: Sequence[Delivery], answer: Answer) -> None:
+    def _finish(self, deliveries: Sequence[Delivery | Posted], answer: Answer) -> None:
         with self._lock:
             self._waiting.subtract(delivery.tenant.id for delivery in deliveries)
             self._waiting += Counter()  # forget tenants with nothing waiting
@@ -201,6 +224,11 @@ class Ledger:
             for settlement, (sequence, head) in zip(settlements, ends, strict=True)
             for delivery, settled in zip(settlement.deliveries, settlement.settled, strict=True)
         ]
+
+
+def _weight(item: Delivery | Posted) -> int:
+    """About how many events it holds."""
+    return len(item.events) if isinstance(item, Delivery) else 1 + len(item.body) // _BYTES_PER_EVENT
 
 
 def _is_worth_retrying(error: BaseException) -> bool:

@@ -18,13 +18,13 @@ from connectors.registry import CONNECTORS
 from policies.message import Instant
 from worker import log_bridge
 from worker.admin import Views, admin_app
-from worker.admission import Route
+from worker.admission import Route, examine
 from worker.errors import Unavailable
 from worker.intake import Found, Intake, Limits, Listeners
 from worker.jobs import Job, Schedule
 from worker.ledger import Ledger
 from worker.log import Log
-from worker.log_lines import Level, LifecycleLine, Phase, Refusal
+from worker.log_lines import Level, LifecycleLine, Phase, Place, Refusal
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened, SingleProcess, open_all, prepare_data_directory
@@ -34,6 +34,7 @@ from worker.secret_files import Secrets
 from worker.settings import SECRET_PREFIX, Settings
 from worker.status import StoreProbe, disk, tenants_status, version, versions
 from worker.store.callbacks import find_callback, record_callback
+from worker.store.checkpoint import Checkpointer
 from worker.tenants import Tenants, TenantsInForce, TenantSource
 
 RELOAD: Final = "reload"
@@ -69,6 +70,7 @@ class Runtime:
         self.opened = open_all(settings, migrate=settings.migrate_on_start)
         resources.callback(self.opened.close)
         resources.callback(SingleProcess(self.opened.store).release)
+        self.checkpointer = Checkpointer(self.opened.store)
         self.intake = self._intake(clock)
         self.ledger = self._ledger(clock)
         self.intake.submit = self.ledger.submit
@@ -100,6 +102,7 @@ class Runtime:
     def start(self) -> None:
         """Load the tenants and serve."""
         self.tenants.reload(forced=True)
+        self.checkpointer.start()
         self.ledger.start()
         self.schedule.start()
         self.listeners.start()
@@ -118,6 +121,7 @@ class Runtime:
         """Drain, then end. Whether everything that had been taken was finished."""
         drained = self.drain()
         self.listeners.stop(_LAST_SECONDS)
+        self.checkpointer.stop()
         self.close()
         self._say(Phase.STOPPED)
         return drained
@@ -192,6 +196,8 @@ class Runtime:
             answers=self.intake.answers,
             committed=self.observer.committed,
             failed=self.observer.failed,
+            examine=partial(examine, report=partial(self.observer.fault, Place.INTAKE)),
+            between_batches=self.checkpointer.between_batches,
             clock=clock,
             capacity=self.settings.queue_size,
         )

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -44,11 +45,11 @@ from policies.message import (
     MessageKind,
 )
 from policies.tenant import TenantPolicy
-from worker.admission import Route
-from worker.inbound import Answer, Delivery
+from worker.admission import Route, examine
+from worker.inbound import Answer, Answers, Delivery, Posted
 from worker.intake import LARGE_BODY, Found, Intake, Limits, Listeners
 from worker.log import Log
-from worker.log_lines import FaultLine, HandshakeLine, Line, Refusal, RefusalLine
+from worker.log_lines import FaultLine, HandshakeLine, Line, Place, Refusal, RefusalLine
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.protocol import Guard, GuardedConfig
@@ -156,21 +157,29 @@ class Collected(Log):
 
 
 class Ledger:
-    """Takes deliveries and answers them as told."""
+    """Takes what is posted, looks into it as the writer does, and answers as told."""
 
     def __init__(self) -> None:
         self.taken: list[Delivery] = []
         self.accept = True
         self.answer: Answer | None = Answer.COMMITTED
-        self.answers: Callable[[list[tuple[Delivery, Answer]]], None] = lambda _batch: None
+        self.answers: Answers = lambda _batch: None
+        self.report: Callable[[Exception], None] = lambda _error: None
 
-    def submit(self, delivery: Delivery) -> bool:
+    def submit(self, posted: Delivery | Posted) -> bool:
         if not self.accept:
             return False
+        threading.Thread(target=self.write, args=(posted,), name="ledger").start()
+        return True
+
+    def write(self, posted: Delivery | Posted) -> None:
+        delivery = examine(posted, self.report) if isinstance(posted, Posted) else posted
+        if delivery is None:
+            self.answers([(posted, Answer.NOT_JSON)])
+            return
         self.taken.append(delivery)
         if self.answer is not None:
-            threading.Thread(target=self.answers, args=([(delivery, self.answer)],)).start()
-        return True
+            self.answers([(delivery, self.answer)])
 
 
 class Callbacks:
@@ -211,6 +220,7 @@ class House:
             CONNECTORS, limits, self.observer, self.callbacks, lambda: NOW, "https://hooks.example.org"
         )
         self.intake.submit = self.ledger.submit
+        self.ledger.report = partial(self.observer.fault, Place.INTAKE)
         self.ledger.answers = self.intake.answers
         self.intake.serve(TENANTS)
         guard = Guard(
@@ -359,11 +369,11 @@ def test_one_bad_item_never_fails_its_batch(house: House) -> None:
 
 
 @pytest.mark.parametrize("length", [LARGE_BODY - 1000, LARGE_BODY + 1000])
-def test_a_large_body_is_worked_on_off_the_loop(length: int, house: House) -> None:
-    """Nobody else waits for it; a small one is not worth the way to another thread."""
+def test_a_large_body_keeps_neither_the_loop_nor_the_writer(length: int, house: House) -> None:
+    """Nobody else waits for it; small ones are looked into by the writer, a batch at a time."""
     PARSED_ON.clear()
     assert house.post([("1", "x" * length)]).status_code == 200
-    assert ("large-body" in PARSED_ON[0]) == (length > LARGE_BODY)
+    assert PARSED_ON[0].startswith("large-body" if length > LARGE_BODY else "ledger")
 
 
 def _chunked(*chunks: bytes) -> bytes:
