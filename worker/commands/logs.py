@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -38,6 +40,17 @@ _OMITTED: Final = {*_COLUMNS, "level", *_SHOWN_FIRST}
 Line = Mapping[str, Any]
 
 
+class _Console(Console):
+    """Shows text as it is; a reader that went away is for the caller to notice."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process with an error."""
+        raise BrokenPipeError
+
+
 def logs(  # noqa: PLR0913 - the options of the command
     file: Annotated[Path | None, typer.Argument(help="A file of log lines; default: standard input.")] = None,
     *,
@@ -56,7 +69,7 @@ def logs(  # noqa: PLR0913 - the options of the command
         typer.echo(schema(), nl=False)
         return
     fits = _filter(tenant=tenant, connector=connector, disposition=disposition, reason=reason)
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = _Console()
     try:
         if not json:
             console.print(Text(_header(), "dim"))
@@ -65,8 +78,13 @@ def logs(  # noqa: PLR0913 - the options of the command
             if fits(line) and not (json and "" in line):
                 console.print(_as_json(line) if json else _row(line))
     except (BrokenPipeError, KeyboardInterrupt):
-        # Whoever read us has enough.
-        sys.stderr.close()
+        _leave_quietly()
+
+
+def _leave_quietly() -> None:
+    """Whoever read us has enough: what is left in the buffer goes nowhere, and nobody complains at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lines(file: Path | None, *, follow: bool) -> Iterator[bytes]:
