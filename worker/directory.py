@@ -75,6 +75,14 @@ class Directory:
         found = [self._conversations[name] for name in one.references if name in self._conversations]
         return min(found, default=None)
 
+    def unite(self, one: bytes, other: bytes) -> None:
+        """The same message was exchanged in both conversations: they are with the same person.
+
+        Except with nobody in particular: that conversation holds whatever a platform names no person for.
+        """
+        if not people.is_with_nobody(self._tx, self._tenant, [one, other]):
+            people.add_links(self._tx, self._tenant, [(one, other)], self._now)
+
     def need_keys(self, conversations: Iterable[bytes]) -> None:
         """Have these conversations' keys at hand."""
         missing = set(conversations) - self._keys.keys()

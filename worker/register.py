@@ -101,6 +101,8 @@ class Register:
             return None, told
         before = held.record
         held.record = join(before, told)
+        if before.conversation and told.conversation and before.conversation != told.conversation:
+            self._directory.unite(before.conversation, told.conversation)
         return before, held.record
 
     def save(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from policies.message import Instant
 from worker.store.statements import Row, insert_missing, insert_new, select_in
@@ -37,6 +37,14 @@ def add_links(tx: Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]],
     ordered = sorted({(min(pair), max(pair)) for pair in pairs})
     rows = [{"tenant": tenant, "one": one, "other": other, "linked_at": now} for one, other in ordered]
     insert_missing(tx, links, rows)
+
+
+def is_with_nobody(tx: Connection, tenant: str, ids: Sequence[bytes]) -> bool:
+    """Whether one of these conversations is that of messages for which no person was named."""
+    of_nobody = select(identifiers.c.reference).where(
+        identifiers.c.tenant == tenant, identifiers.c.conversation.in_(ids), identifiers.c.kind == ""
+    )
+    return tx.execute(of_nobody.limit(1)).first() is not None
 
 
 def raise_watermarks(tx: Connection, tenant: str, marks: Mapping[tuple[bytes, str], Instant]) -> None:
