@@ -97,10 +97,10 @@ def message(
     return MessageReceived(account=account, message=held)
 
 
-def edit(id_: str, text: str | None, number: int = 1, **more: Any) -> MessageEdited:
-    """An edit of a message."""
+def edit(id_: str, text: str | None, number: int = 1, *, whole: bool = False, **more: Any) -> MessageEdited:
+    """An edit of a message; ``whole`` where it brings everything anew."""
     received = message(id_, text, **more)
-    return MessageEdited(account=received.account, message=received.message, edit_number=number)
+    return MessageEdited(account=received.account, message=received.message, edit_number=number, whole=whole)
 
 
 def unsend(

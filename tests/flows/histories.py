@@ -97,7 +97,9 @@ def _message(random: Random, thread: Thread) -> Event:
     }
     id_, told["also_known_as"] = _named(random, thread, number)
     text = random.choice(_TEXTS)
-    return edit(id_, text, number, **told) if number else message(id_, text, **told)
+    if not number:
+        return message(id_, text, **told)
+    return edit(id_, text, number, whole=random.random() < 0.5, **told)
 
 
 def _named(random: Random, thread: Thread, number: int) -> tuple[str, tuple[str, ...]]:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import permutations
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.databases import Databases
 from tests.flows.dump import audit, dump
-from tests.flows.harness import Replica, delivery, replicas, tenant
-from tests.flows.histories import IDS, Batch, Told, histories, tellings
+from tests.flows.harness import Replica, delivery, in_threads, message, replicas, tenant
+from tests.flows.histories import ANN, CLEO, IDS, THREADS, Batch, Thread, Told, histories, pool, tellings
 from worker.inbound import Answer
 from worker.tenants import Tenant
 
 EXAMPLES: Final = {"sqlite": 60, "postgresql": 25}
+MACHINES: Final = {"sqlite": 20, "postgresql": 10}
 _numbers = itertools.count(1)
+numbers: Final = st.integers(0, 2**16)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +51,15 @@ def tell(replica: Replica, of: Tenant, batch: Batch) -> None:
     told = [delivery(of, *events, connector=connector) for connector, events in batch]
     assert set(replica.write(*told)) == {Answer.COMMITTED}
     assert not replica.failures
+
+
+def told_in_turn(replica: Replica, history: Sequence[Told]) -> dict[str, Any]:
+    """What is held after a history was told one by one."""
+    of = fresh()
+    for connector, event in history:
+        tell(replica, of, ((connector, (event,)),))
+    audit(replica.store, of.id)
+    return dump(replica.store, replica.keyring, of.id, [*IDS, "m_n2"])
 
 
 def told_plainly(replica: Replica, history: Sequence[Told]) -> dict[str, Any]:
@@ -76,3 +96,97 @@ def test_any_telling_of_a_history_ends_in_the_same_store(both: list[Replica]) ->
     """Every permutation, repetition and split of the same events, over two replicas."""
     check = given(history=histories(), random=st.randoms(use_true_random=True))(holds_the_same)
     settings(max_examples=EXAMPLES[both[0].databases.engine])(check)(both)
+
+
+class Days(RuleBasedStateMachine):
+    """Days in the life of two replicas: told of this and that, again, at once, stopped and started."""
+
+    both: ClassVar[list[Replica]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenant = fresh()
+        self.told: list[Told] = []
+        self.could_happen: tuple[Told, ...] = ()
+
+    @initialize(seed=st.integers(0, 999), threads=st.lists(st.sampled_from(THREADS), min_size=1, max_size=2))
+    def begin(self, seed: int, threads: list[Thread]) -> None:
+        """What these days are about."""
+        self.could_happen = tuple(told for thread in threads for told in pool(thread, seed))
+
+    def _happening(self, number: int) -> Told:
+        told = self.could_happen[number % len(self.could_happen)]
+        note(shown([told]))
+        self.told.append(told)
+        return told
+
+    @rule(replica=st.integers(0, 1), number=numbers)
+    def happens(self, replica: int, number: int) -> None:
+        """A delivery with one event."""
+        connector, event = self._happening(number)
+        tell(self.both[replica], self.tenant, ((connector, (event,)),))
+
+    @rule(replica=st.integers(0, 1), several=st.lists(numbers, min_size=2, max_size=4))
+    def pile_up(self, replica: int, several: list[int]) -> None:
+        """Several deliveries that become one batch."""
+        batch = [self._happening(number) for number in several]
+        tell(self.both[replica], self.tenant, tuple((connector, (event,)) for connector, event in batch))
+
+    @rule(one=numbers, other=numbers)
+    def at_once(self, one: int, other: int) -> None:
+        """Both replicas are told of something in the same instant."""
+        told = self._happening(one), self._happening(other)
+        in_threads(
+            *(
+                partial(tell, replica, self.tenant, ((connector, (event,)),))
+                for replica, (connector, event) in zip(self.both, told, strict=True)
+            )
+        )
+
+    @precondition(lambda self: self.told)
+    @rule(replica=st.integers(0, 1), number=numbers)
+    def again(self, replica: int, number: int) -> None:
+        """A platform repeats itself."""
+        connector, event = self.told[number % len(self.told)]
+        tell(self.both[replica], self.tenant, ((connector, (event,)),))
+
+    @rule(replica=st.integers(0, 1))
+    def restart(self, replica: int) -> None:
+        """A replica forgets what it had in memory."""
+        self.both[replica].restart()
+
+    def teardown(self) -> None:
+        """In the end the store is as if everything had been told once, in a fixed order."""
+        if not self.told:
+            return
+        audit(self.both[0].store, self.tenant.id)
+        held = dump(self.both[0].store, self.both[0].keyring, self.tenant.id, IDS)
+        assert held == told_plainly(self.both[1], self.told)
+
+
+def test_days_of_two_replicas_end_in_the_same_store(both: list[Replica]) -> None:
+    """Messages, edits, unsends, echoes, receipts, duplicates, restarts, and two replicas at the same time."""
+    days = type("Days", (Days,), {"both": both})
+    most = MACHINES[both[0].databases.engine]
+    run_state_machine_as_test(days, settings=settings(max_examples=most, stateful_step_count=12))
+
+
+def test_one_message_told_of_two_identifiers_makes_them_one_person(both: list[Replica]) -> None:
+    """Whichever identifier the platform names first, the message stands with the person that has both."""
+    phone, bsuid = ((one,) for one in ANN)
+    history: list[Told] = [("whatsapp", message("wamid.a1", who=who)) for who in (phone, bsuid)]
+    held = [told_in_turn(both[0], order) for order in permutations(history)]
+    assert held[0] == held[1]
+    assert [len(person["identifiers"]) for person in held[0]["persons"]] == [2]
+
+
+def test_nobody_is_not_made_one_with_somebody(both: list[Replica]) -> None:
+    """What came without a person does not draw in everybody whose message once came without one."""
+    told = [
+        message("m_n1", who=()),
+        message("m_n1", who=CLEO),
+        message("m_n2", who=()),
+        message("m_c1", who=CLEO),
+    ]
+    held = told_in_turn(both[0], [("whatsapp", event) for event in told])
+    assert len(held["persons"]) == 2
