@@ -157,15 +157,20 @@ class Settlement:
         }
 
     def _judge(self, work: Work) -> None:
-        """Ask BEFORE_TRANSCRIPT before anybody's identity is recorded: who is dropped is not met."""
+        """Ask BEFORE_TRANSCRIPT before anybody's identity is recorded: who is dropped is not met.
+
+        Without looking for a tombstone: what a message tells besides its content must not depend on whether
+        its unsend came first.
+        """
         event = work.item.event
         if not isinstance(event, (MessageReceived, MessageEdited)) or work.item.dropped:
             return
-        unsent = self._register.is_unsent(work.key)
-        facts = Facts(now=self._now, policy=self._tenant.policy, unsent=unsent)
-        work.decision = decide(event.message, facts, BEFORE_TRANSCRIPT)
-        if work.decision.message is None and not unsent:
+        work.decision = decide(event.message, self._facts(unsent=False), BEFORE_TRANSCRIPT)
+        if work.decision.message is None:
             work.person = None
+
+    def _facts(self, *, unsent: bool) -> Facts:
+        return Facts(now=self._now, policy=self._tenant.policy, unsent=unsent)
 
     # -- what becomes of each event ----------------------------------------------------------------------
 
@@ -197,15 +202,12 @@ class Settlement:
                 assert_never(event)
 
     def _message(self, work: Work, event: MessageReceived | MessageEdited) -> Settled:
-        decision = work.decision
-        if decision is None:
-            return self._settled(work, Disposition.DROPPED, work.item.reasons)
-        reasons = work.item.reasons + decision.reasons
-        if self._register.is_unsent(work.key) and decision.message is not None:
-            # Taken back within this very batch: say so with the rule's own words.
-            facts = Facts(now=self._now, policy=self._tenant.policy, unsent=True)
-            reasons = work.item.reasons + decide(event.message, facts, BEFORE_TRANSCRIPT).reasons
-        elif decision.message is None and work.person is None:
+        decision, reasons = work.decision, work.item.reasons
+        if decision is not None and self._register.is_unsent(work.key):
+            reasons += decide(event.message, self._facts(unsent=True), BEFORE_TRANSCRIPT).reasons
+        elif decision is not None:
+            reasons += decision.reasons
+        if decision is None or decision.message is None:
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
         before, after = self._register.merge(work.key, work.place, told)

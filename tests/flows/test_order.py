@@ -21,9 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from policies.rules.too_old import DAY
 from tests.databases import Databases
 from tests.flows.dump import audit, dump
-from tests.flows.harness import Replica, delivery, in_threads, message, replicas, tenant
+from tests.flows.harness import NOW, Replica, delivery, in_threads, message, replicas, tenant, unsend
 from tests.flows.histories import ANN, CLEO, IDS, THREADS, Batch, Thread, Told, histories, pool, tellings
 from worker.inbound import Answer
 from worker.tenants import Tenant
@@ -41,9 +42,9 @@ def both(shared_databases: Databases) -> Iterator[list[Replica]]:
         yield opened
 
 
-def fresh() -> Tenant:
+def fresh(**policy: Any) -> Tenant:
     """A tenant nobody has heard of."""
-    return tenant(f"t{next(_numbers)}")
+    return tenant(f"t{next(_numbers)}", **policy)
 
 
 def tell(replica: Replica, of: Tenant, batch: Batch) -> None:
@@ -53,9 +54,18 @@ def tell(replica: Replica, of: Tenant, batch: Batch) -> None:
     assert not replica.failures
 
 
-def told_in_turn(replica: Replica, history: Sequence[Told]) -> dict[str, Any]:
+def test_a_message_too_old_to_keep_leaves_nothing_beside_its_tombstone(both: list[Replica]) -> None:
+    """Whether its unsend came before or after."""
+    ancient = message("wamid.a1", at=NOW - 9 * DAY)
+    history: list[Told] = [("whatsapp", ancient), ("whatsapp", unsend("wamid.a1"))]
+    held = [told_in_turn(both[0], order, oldest_days=7) for order in permutations(history)]
+    assert held[0] == held[1]
+    assert held[0]["persons"] == []
+
+
+def told_in_turn(replica: Replica, history: Sequence[Told], **policy: Any) -> dict[str, Any]:
     """What is held after a history was told one by one."""
-    of = fresh()
+    of = fresh(**policy)
     for connector, event in history:
         tell(replica, of, ((connector, (event,)),))
     audit(replica.store, of.id)
