@@ -53,6 +53,10 @@ class SignedRequest(Private, frozen=True, kw_only=True):
     issued_at: Instant
 
 
+Parse = Callable[[Json, Instant], Iterator[Event]]
+"""From a payload and the time to its events; see ``Connector.parse``."""
+
+
 class Connector(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -69,7 +73,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     channel: Channel
     handshake: Callable[[WebhookRequest, Credentials], WebhookAnswer | None]
     verify: Callable[[WebhookRequest, Credentials], None]
-    parse: Callable[[Json, Instant], Iterator[Event]]
+    parse: Parse
     sample_signature: Callable[[bytes, bytes], dict[str, str]]
     needs: tuple[str, ...] = ("signing_secrets",)
     signed_request: Callable[[bytes, Credentials, Instant], SignedRequest] | None = None
