@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
-import sqlite3
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from connectors.registry import CONNECTORS
+from tests.databases import Databases
 from tests.flows.canary_shapes import SHAPES, TENANT, Attempt, Mint
 from tests.flows.plaintext_worker import Plaintext
 from worker import samples
@@ -24,9 +26,6 @@ from worker.conformance.search import Search
 
 PLAINTEXT_SERVE = (sys.executable, str(Path(__file__).with_name("plaintext_worker.py")), "serve")
 """The same worker with a cipher that hides nothing; no setting can select it."""
-
-ADMIN_PAGES = ("/metrics", "/status", "/livez", "/readyz")
-DATABASES = ("sluicegate.db", "keyring.db")
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +70,25 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
         return [(canary, place) for canary, kind, place in found if kind in kinds]
 
 
-def fly(directory: Path, *, plaintext: bool) -> Flight:
-    """Mint canaries for every shape, push them through a worker below ``directory``, look for them everywhere.
+def fly_encrypted(directory: Path) -> Flight:
+    """A flight as shipped; the worker drains at the end."""
+    return _fly(Rig(directory), end=signal.SIGTERM)
 
-    The worker with the ordinary cipher drains; the other one is aborted, so that it dumps its stacks.
-    """
-    rig = Rig(directory, PLAINTEXT_SERVE, Plaintext) if plaintext else Rig(directory)
+
+def fly_in_the_clear(directory: Path) -> Flight:
+    """A flight with a cipher that hides nothing; the worker is aborted at the end, so that it dumps its stacks."""
+    return _fly(Rig(directory, PLAINTEXT_SERVE, Plaintext), end=signal.SIGABRT)
+
+
+def fly_on_postgresql(directory: Path, databases: Databases, server: Path) -> Flight:
+    """A flight as shipped on a server whose data lie in ``server`` and whose write-ahead log keeps every byte."""
+    rig = Rig(directory, databases=(databases.store_url, databases.keyring_url))
+    return _fly(rig, server, end=signal.SIGTERM)
+
+
+def _fly(rig: Rig, server: Path | None = None, *, end: signal.Signals) -> Flight:
+    """Mint canaries for every shape, push them through the rig's worker, look for them everywhere."""
+    started = time.time()
     accounts = {connector: samples.digits() for connector in CONNECTORS}
     owned = {connector: [account] for connector, account in accounts.items()}
     guest = msgspec.structs.replace(Guest.fresh(TENANT, owned), oldest_days=3650)
@@ -88,13 +100,14 @@ def fly(directory: Path, *, plaintext: bool) -> Flight:
             name: [_push(rig, client, guest, attempt) for attempt in shape(mints[name])]
             for name, shape in SHAPES.items()
         }
-        pages = [(page, client.get(rig.admin_url + page)) for page in ADMIN_PAGES]
-        places += [(Kind.READABLE, page, _bytes(answer)) for page, answer in pages]
+        places += [(Kind.READABLE, page, data) for page, data in rig.pages()]
         places.append((Kind.EXPORT, "export", _export(rig, guest)))
-        places += [(Kind.LIVE, name, _live(rig.data / name)) for name in DATABASES]
+        places += [(Kind.LIVE, "live rows", live(url)) for url in dict.fromkeys(rig.databases)]
         places += _files(rig, "running")
-        exit_code = rig.stop(signal.SIGABRT if plaintext else signal.SIGTERM)
+        exit_code = rig.stop(end)
     places += _files(rig, "ended")
+    if server is not None:
+        places += _written(server, started)
     places += [
         (Kind.READABLE, f"answer {number} to {name}", one.content)
         for name, given in answers.items()
@@ -158,17 +171,27 @@ def _export(rig: Rig, guest: Guest) -> bytes:
         return msgspec.json.encode(transcripts(store, keyring, guest))
 
 
-def _live(path: Path) -> bytes:
+def live(url: str) -> bytes:
     """Every value of every row that a query can reach."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    engine = create_engine(url)
     try:
-        return b"\n".join(_values(connection))
+        with engine.connect() as connection:
+            return b"\n".join(_values(connection))
     finally:
-        connection.close()
+        engine.dispose()
 
 
-def _values(connection: sqlite3.Connection) -> Iterator[bytes]:
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    for (table,) in tables:
-        for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - names from the schema itself
-            yield from (value if isinstance(value, bytes) else str(value).encode() for value in row)
+def _values(connection: Connection) -> Iterator[bytes]:
+    known, quote = inspect(connection), connection.dialect.identifier_preparer.quote
+    for schema in known.get_schema_names():
+        for table in known.get_table_names(schema) if schema != "information_schema" else ():
+            name = f"{quote(schema)}.{quote(table)}"
+            for row in connection.execute(text(f"SELECT * FROM {name}")):  # noqa: S608 - names of the schema itself
+                yield from (bytes(v) if isinstance(v, (bytes, memoryview)) else str(v).encode() for v in row)
+
+
+def _written(directory: Path, since: float) -> Iterator[tuple[Kind, str, bytes]]:
+    """The files below that were written to: a server comes with many that nobody touches."""
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.stat().st_mtime >= since:
+            yield Kind.STORED, path.name, path.read_bytes().rstrip(b"\0")

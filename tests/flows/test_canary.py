@@ -1,6 +1,7 @@
 """Nothing leaks: fresh canaries in every shape go through a whole worker and are looked for wherever they could be.
 
-Once with the ordinary cipher, and once with one that hides nothing, because ciphertext hides leaks too.
+Once with the ordinary cipher, once on PostgreSQL, and once with a cipher that hides nothing, because ciphertext hides
+leaks too.
 """
 
 from __future__ import annotations
@@ -16,16 +17,31 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.flows.canary import Flight, Kind, _live, fly, look
+from tests.flows.canary import (
+    Flight,
+    Kind,
+    fly_encrypted,
+    fly_in_the_clear,
+    fly_on_postgresql,
+    live,
+    look,
+)
 from tests.flows.canary_shapes import SHAPES, Mint
 
 EVERYWHERE = tuple(Kind)
 
 
-@pytest.fixture(scope="module", params=["encrypted", "plaintext"])
+@pytest.fixture(scope="module", params=["encrypted", "plaintext", "postgresql"])
 def flight(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Flight:
-    """One flight with each cipher, shared by all tests of this file."""
-    return fly(tmp_path_factory.mktemp("canary"), plaintext=request.param == "plaintext")
+    """One flight with each cipher and on each engine, shared by all tests of this file."""
+    directory = tmp_path_factory.mktemp("canary")
+    if request.param == "plaintext":
+        return fly_in_the_clear(directory)
+    if request.param == "encrypted":
+        return fly_encrypted(directory)
+    server = request.getfixturevalue("servers")()
+    databases = request.getfixturevalue("provisioner").empty("postgresql")
+    return fly_on_postgresql(directory, databases, server.directory / "data")
 
 
 def is_plaintext(request: pytest.FixtureRequest) -> bool:
@@ -120,7 +136,7 @@ def test_a_planted_leak_is_found_in_a_database(leak: str, tmp_path: Path) -> Non
     connection.execute("INSERT INTO t VALUES (?)", [b"some bytes before " + LEAKS[leak](canary)])
     connection.commit()
     places = [(Kind.STORED, file.name, file.read_bytes()) for file in tmp_path.iterdir()]
-    places.append((Kind.LIVE, "leaky.db", _live(path)))
+    places.append((Kind.LIVE, "leaky.db", live(f"sqlite:///{path}")))
     seen = look([canary], places)[canary]
     connection.close()
     assert {kind for kind, _ in seen} == {Kind.STORED, Kind.LIVE}

@@ -60,10 +60,17 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rig:
-    """Directories, tenants and one worker process below ``directory`` (which must be empty)."""
+    """Directories, tenants and one worker process below ``directory`` (which must be empty).
+
+    ``databases`` are the URLs of store and keyring; by default two files in the data directory.
+    """
 
     def __init__(
-        self, directory: Path, command: Sequence[str] = SERVE, factory: CipherFactory = Aes256Gcm
+        self,
+        directory: Path,
+        command: Sequence[str] = SERVE,
+        factory: CipherFactory = Aes256Gcm,
+        databases: tuple[str, str] | None = None,
     ) -> None:
         self.data = directory / "data"
         self.log = directory / "worker.log"
@@ -73,6 +80,10 @@ class Rig:
         self._key = directory / "master.key"
         self._command = command
         self._factory = factory
+        self.databases = databases or (
+            f"sqlite:///{self.data / 'sluicegate.db'}",
+            f"sqlite:///{self.data / 'keyring.db'}",
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = (0, 0)
         for made in (self.data, self._tenants, self._secrets):
@@ -156,14 +167,19 @@ class Rig:
     @contextmanager
     def opened(self) -> Iterator[tuple[Store, Keyring]]:
         """The worker's store and keyring, opened beside it for reading."""
-        store = open_store(f"sqlite:///{self.data / 'sluicegate.db'}")
-        master = MasterKey.load(self._key)
-        keyring = open_keyring(f"sqlite:///{self.data / 'keyring.db'}", master, self._factory)
+        store = open_store(self.databases[0])
+        keyring = open_keyring(self.databases[1], MasterKey.load(self._key), self._factory)
         try:
             yield store, keyring
         finally:
             keyring.close()
             store.close()
+
+    def pages(self) -> Iterator[tuple[str, bytes]]:
+        """What the admin listener shows now."""
+        with httpx.Client(base_url=self.admin_url, timeout=_TIMEOUT, trust_env=False) as client:
+            for page in ("/metrics", "/status", "/livez", "/readyz"):
+                yield page, client.get(page).content
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Name and bytes of every file of the data directory, and of everything the worker printed."""
@@ -186,6 +202,8 @@ class Rig:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         settings = {
             "DATA_DIR": self.data,
+            "DATABASE_URL": self.databases[0],
+            "KEYRING_URL": self.databases[1],
             "TENANTS_DIR": self._tenants,
             "SECRETS_DIR": self._secrets,
             "MASTER_KEY_FILE": self._key,

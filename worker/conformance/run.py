@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -64,11 +64,11 @@ def examine(corpus: Corpus, exceptions: Sequence[WrongLabels], rig: Rig, say: Sa
         answers, misses = _walk(rig, client, waves([*subjects, *trials]))
         say("posted; reading back")
         misses += _judged(rig, subjects, answers)
-        misses += _searched(rig, subjects)  # while the write-ahead log is there
+        misses += _searched([*rig.files(), *rig.pages()], subjects)  # while the write-ahead log is there
         misses += _ended(rig)
     misses += _logged(rig)
     say("stopped; looking through what is left")
-    misses += _searched(rig, subjects)
+    misses += _searched(rig.files(), subjects)
     labels = [subject.case.name for subject in subjects] + [trial.label for trial in trials] + [LOG, SHUTDOWN]
     return _verdict(labels, misses, exceptions)
 
@@ -169,11 +169,11 @@ def _observed(
     )
 
 
-def _searched(rig: Rig, subjects: Sequence[Subject]) -> Iterator[Miss]:
+def _searched(places: Iterable[tuple[str, bytes]], subjects: Sequence[Subject]) -> Iterator[Miss]:
     """Nothing forbidden in any byte that was left, nor anything said: content is encrypted, and never logged."""
     owners = _owners(subjects)
     search = Search(owners)
-    for name, data in rig.files():
+    for name, data in places:
         for found in search.look(data):
             packed = found.layer and f" in a {found.layer}"
             detail = f"{name} holds {found.needle!r} ({found.spelling}{packed})"
