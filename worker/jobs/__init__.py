@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -40,10 +40,6 @@ class Schedule:
     def start(self) -> None:
         """Begin; each job runs for the first time after its interval."""
         self._scheduler.start()
-
-    def soon(self, name: str) -> None:
-        """Run a job now."""
-        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def stop(self) -> None:
         """Start no further run. One that is under way is not waited for: jobs may be cut off at any point."""
