@@ -99,8 +99,9 @@ def next_steps(url: str, admin_url: str, log: Path, program: str) -> RenderableT
         ("what was kept", f"{program} transcript show --tenant {TENANT}"),
         ("the log as a table", f"{program} logs {log}"),
         ("every rule and its clause", f"{program} policy list"),
-        ("what is misconfigured", f"{program} doctor"),
+        ("the tenant and its accounts", f"{program} tenants show {TENANT}"),
         ("a delivery of your own", f"{program} replay FILE --tenant {TENANT} --connector instagram"),
+        ("what is misconfigured", f"{program} doctor"),
         ("an examination of it all", f"{program} conform"),
     )
     shown = Table.grid(padding=(0, 3))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +25,7 @@ app = typer.Typer(help="Show what was kept of conversations.", no_args_is_help=T
 Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
+_WIDE: Final = 200
 _STATES: Final = {"unsent": "(taken back)", "absent": "(never came)"}
 
 
@@ -34,7 +37,7 @@ def list_(tenant: Tenant, *, json: AsJson = False) -> None:
     if json:
         print(msgspec.json.encode(found).decode())  # noqa: T201 - the command's output
         return
-    table = Table("conversation", "connector", "account", "person", "opened")
+    table = _table("conversation", "connector", "account", "person", "opened")
     for talk in found:
         table.add_row(
             *map(_cell, (talk["id"], talk["connector"], talk["account"], _person(talk), talk["opened_at"]))
@@ -70,7 +73,7 @@ def show(
 
 
 def _entries(entries: list[Mapping[str, Any]]) -> Table:
-    table = Table("when", "who", "what", "said", "state")
+    table = _table("when", "who", "what", "said", "state")
     for entry in entries:
         who = {"inbound": "person", "outbound": "tenant"}.get(entry["direction"], "")
         when = (entry["occurred_at"] or entry["unsent_at"] or "")[:19]
@@ -85,9 +88,9 @@ def _said(entry: Mapping[str, Any]) -> str:
 
 
 def _media(media: Mapping[str, Any]) -> str:
-    return (
-        f"[{media['kind']}: {media.get('removed') or media.get('url') or media.get('id') or 'no reference'}]"
-    )
+    if media.get("removed"):
+        return f"[{media['kind']}, removed: {media['removed']}]"
+    return f"[{media['kind']}: {media.get('url') or media.get('id') or 'no reference'}]"
 
 
 def _state(entry: Mapping[str, Any]) -> str:
@@ -105,5 +108,16 @@ def _cell(text: str) -> Text:
     return Text("\n".join(plain(line) for line in text.split("\n")))
 
 
+def _table(first: str, *columns: str) -> Table:
+    """Nothing is cut off: the first column stands on one line, what is long in the others goes on below."""
+    table = Table(box=box.SIMPLE)
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
 def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    """Into a pipe or a file, lines are wide."""
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(highlight=False, markup=False, emoji=False, width=width)
