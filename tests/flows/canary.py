@@ -18,7 +18,8 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from connectors.registry import CONNECTORS
 from tests.databases import Databases
-from tests.flows.canary_shapes import SHAPES, TENANT, Attempt, Mint
+from tests.flows.canaries.mint import TENANT, Attempt, Mint
+from tests.flows.canaries.shapes import SHAPES
 from tests.flows.plaintext_worker import Plaintext
 from worker import samples
 from worker.conformance.rig import Guest, Rig, transcripts

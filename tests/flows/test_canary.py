@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.flows.canaries.mint import Mint
+from tests.flows.canaries.shapes import SHAPES
 from tests.flows.canary import (
     Flight,
     Kind,
@@ -26,7 +28,6 @@ from tests.flows.canary import (
     live,
     look,
 )
-from tests.flows.canary_shapes import SHAPES, Mint
 
 EVERYWHERE = tuple(Kind)
 
