@@ -89,7 +89,7 @@ class Record(Private, frozen=True, kw_only=True):
 
 
 def join(one: Record, other: Record) -> Record:
-    """The record that knows what either knows."""
+    """The record that knows what either knows. Its parts are the very object of ``one`` where no part is new."""
     state = max(one.state, other.state)
     return Record(
         state=state,
@@ -98,7 +98,7 @@ def join(one: Record, other: Record) -> Record:
         unsent_at=_least(one.unsent_at, other.unsent_at),
         receipt=max(one.receipt, other.receipt),
         withheld=one.withheld or other.withheld,
-        parts={} if state is State.UNSENT else _newest(one.parts, other.parts),
+        parts=_newest(one.parts, other.parts) if state is not State.UNSENT else _none(one.parts),
     )
 
 
@@ -160,16 +160,23 @@ def _least(one: Any, other: Any) -> Any:
     return min(one, other)
 
 
+def _none(parts: Mapping[str, Part]) -> Mapping[str, Part]:
+    return {} if parts else parts
+
+
 def _newest(one: Mapping[str, Part], other: Mapping[str, Part]) -> Mapping[str, Part]:
-    if not other or one == other:
-        return one
-    return {**one, **{name: _newer(one.get(name), part) for name, part in other.items()}}
+    # Not by ==, for which 1 and true are the same.
+    newer = {name: part for name, part in other.items() if _is_newer(part, one.get(name))}
+    return {**one, **newer} if newer else one
 
 
-def _newer(one: Part | None, other: Part) -> Part:
-    return other if one is None or _version(other) > _version(one) else one
-
-
-def _version(part: Part) -> tuple[int, Instant, bytes]:
+def _is_newer(part: Part, than: Part | None) -> bool:
+    if than is None:
+        return True
+    version, other = (part.edit_number, part.at), (than.edit_number, than.at)
     # Equal numbers and times are decided by the value itself, so that the order of arrival never is.
-    return part.edit_number, part.at, msgspec.json.encode(part.value, order="deterministic")
+    return version > other or (version == other and _spelt(part.value) > _spelt(than.value))
+
+
+def _spelt(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")

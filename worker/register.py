@@ -107,7 +107,7 @@ class Register:
 
     def save(self) -> None:
         """Write every message that moved, in key order. Raises statements.Raced."""
-        moved = [key for key in sorted(self._places) if self._held[key].record != self._before.get(key)]
+        moved = [key for key in sorted(self._places) if self._has_moved(key)]
         self._directory.need_keys(
             conversation for key in moved if (conversation := self._held[key].record.conversation)
         )
@@ -126,6 +126,11 @@ class Register:
         messages.update_messages(self._tx, changed)
         messages.update_contents(self._tx, self._tenant, rewritten)
         messages.delete_contents(self._tx, self._tenant, gone)
+
+    def _has_moved(self, key: bytes) -> bool:
+        before, after = self._before.get(key), self._held[key].record
+        # A part may have changed in a way that Python does not see: 1 == True.
+        return before is None or after != before or after.parts is not before.parts
 
     def _hand_over(self, alias: bytes, key: bytes, place: Place) -> None:
         """What was told of a message under another id belongs to the message."""
