@@ -74,6 +74,9 @@ MENTION = {"kind": "story_mention", "url": None, "id": None, "removed": "story_m
 PLAIN = label(MESSAGE)
 UNSENT = label({"event": "unsent", "target_mid": "m1"}, count=0, unsent=["m1"])
 EDIT = label({"event": "edit", "target_mid": "m1", "text": "now this"}, count=0, edited=["m1"])
+BOTH = label(
+    *({"event": f"status.{word}", "target_mid": "m1"} for word in ("read", "failed", "sent")), count=0
+)
 FAILED = label({"event": "status.failed", "target_mid": "m1", "errors": [131026]}, count=0)
 STORY = label({**MESSAGE, "text": None}, story_mention=True, must_not_persist=[CDN])
 NOTHING = label(count=0, ignored=True)
@@ -103,6 +106,8 @@ JUDGED: list[tuple[str, Expected | Outcome | UrlExpectation, Observed, set[str]]
     ("failed", FAILED, observed(apart=[tombstone("m1", status="failed", error_code=131026)]), set()),
     ("failure lost", FAILED, observed(), {"status"}),
     ("failure without its code", FAILED, observed(apart=[tombstone("m1", status="failed")]), {"status"}),
+    ("the highest of several", BOTH, observed(apart=[tombstone("m1", status="read")]), set()),
+    ("the last of several", BOTH, observed(apart=[tombstone("m1", status="sent")]), {"status"}),
     ("status of tomorrow", label({"event": "status.beamed", "target_mid": "m1"}, count=0), observed(), set()),
     ("story mention", STORY, observed(entry("m1", text=None, media=[MENTION])), set()),
     ("story mention dropped whole", STORY, observed(entry("m1", text=None)), {"story_mention"}),

@@ -145,8 +145,8 @@ def _delivery(expected: Expected, transcript: Transcript) -> Verdicts:
     for item in expected.items:
         if item.event == "edit" and item.target_mid is not None:
             yield from _edited(item, item.target_mid, expected.forbidden(), transcript)
-        if item.event.startswith("status.") and item.target_mid is not None:
-            yield from _status(item.target_mid, item.event.removeprefix("status."), item.errors, transcript)
+    for target, (word, errors) in _highest(expected.items).items():
+        yield from _status(target, word, errors, transcript)
     if expected.story_mention and not any(_is_placeholder(entry) for entry in transcript.messages()):
         yield "story_mention", "no placeholder stands for the story mention"
     # A receipt for a message that never came is kept apart; it is no row of a transcript.
@@ -211,10 +211,23 @@ def _edited(item: Item, mid: str, removed: frozenset[str], transcript: Transcrip
         yield "edited", f"{mid!r} is not marked as edited"
 
 
+def _highest(items: Sequence[Item]) -> dict[str, tuple[str, Sequence[int]]]:
+    """By message the highest status that is reported of it, and its errors.
+
+    Words that are no delivery status (a call that rings, a status of tomorrow) move nothing.
+    """
+    highest: dict[str, tuple[str, Sequence[int]]] = {}
+    for item in items:
+        word = item.event.removeprefix("status.")
+        if not item.event.startswith("status.") or item.target_mid is None or word not in _STATUSES:
+            continue
+        before = highest.get(item.target_mid)
+        if before is None or DeliveryStatus(word).rank > DeliveryStatus(before[0]).rank:
+            highest[item.target_mid] = (word, item.errors)
+    return highest
+
+
 def _status(mid: str, word: str, errors: Sequence[int], transcript: Transcript) -> Verdicts:
-    """Words that are no delivery status (a call that rings, a status of tomorrow) move nothing."""
-    if word not in _STATUSES:
-        return
     entry = next(iter(transcript.find(mid)), None)
     if entry is None or entry["status"] != word:
         yield "status", f"{mid!r} is {entry and entry['status']}, expected {word}"
