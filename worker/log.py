@@ -13,7 +13,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -61,12 +61,17 @@ class Log:
         if self._idle:
             self._wake.set()
 
-    def emit_all(self, lines: Iterable[Line]) -> None:
+    def emit_all(self, lines: Sequence[Line]) -> None:
         """Take a batch's lines; decisions wait for room up to PATIENCE_SECONDS, all together."""
-        deadline = 0.0
+        if len(self._queue) + len(lines) < self._bounds[Weight.LIGHT]:
+            at = self._clock()
+            self._queue.extend([(at, line) for line in lines])
+            if self._idle:
+                self._wake.set()
+            return
+        deadline = time.monotonic() + PATIENCE_SECONDS
         for line in lines:
             if line.weight is Weight.HEAVY and len(self._queue) >= self._bounds[Weight.HEAVY]:
-                deadline = deadline or time.monotonic() + PATIENCE_SECONDS
                 self._wait_for_room(deadline)
             self.emit(line)
 

@@ -6,20 +6,23 @@ Bound children are kept: looking a child up by its labels each time costs three 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
-from typing import Final
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Info,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from worker.log_lines import Refusal, Weight
 
@@ -46,6 +49,11 @@ class Children:
         """Count."""
         self._child(labels).inc(amount)
 
+    def add_all(self, counts: Mapping[Any, float]) -> None:
+        """Count by labels, the tuples that are the keys."""
+        for labels, amount in counts.items():
+            self._child(labels).inc(amount)
+
     def set(self, value: float, *labels: str) -> None:
         """Set a gauge."""
         child = self._child(labels)
@@ -62,6 +70,34 @@ class Children:
         if child is None:
             child = self._children[labels] = self._metric.labels(*labels)
         return child
+
+
+class Observations(Collector):
+    """A histogram that takes many values at once, under one lock; otherwise like the library's."""
+
+    def __init__(self, name: str, text: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name, self._text = name, text
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+        self._lock = threading.Lock()
+        registry.register(self)
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count each value in its bucket."""
+        with self._lock:
+            for value in values:
+                self._counts[bisect_left(self._bounds, value)] += 1
+            self._sum += sum(values)
+
+    def collect(self) -> Iterable[Metric]:
+        """Buckets add up from the smallest bound to infinity."""
+        with self._lock:
+            counts, total = list(accumulate(self._counts)), self._sum
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        family = HistogramMetricFamily(self._name, self._text)
+        family.add_metric([], buckets=list(zip(names, counts, strict=True)), sum_value=total)
+        yield family
 
 
 class Metrics:
@@ -103,8 +139,8 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Children:
         return Children(Gauge(f"sluicegate_{name}", text, labels, registry=self.registry))
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"sluicegate_{name}", text, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, text: str, bounds: tuple[float, ...]) -> Observations:
+        return Observations(f"sluicegate_{name}", text, bounds, self.registry)
 
     def probe(self, name: str, text: str, read: Probe) -> None:
         """A gauge that is read when it is asked for."""

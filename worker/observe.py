@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from policies.message import Instant
 from worker.faults import fault
-from worker.inbound import Committed
+from worker.inbound import Committed, Disposition
 from worker.log import Log
 from worker.log_lines import (
     CallbackLine,
@@ -26,6 +27,11 @@ from worker.tenants import Tenants
 
 _SECOND = 1_000_000
 
+Word = TypeVar("Word")
+Tally = dict[Word, int]
+Place2 = tuple[str, str]
+Place3 = tuple[str, str, str]
+
 
 class Observer:
     """Takes reports from every part of the worker. ``heads`` are the ends of the decision chains seen here."""
@@ -41,8 +47,11 @@ class Observer:
         """A transaction with these deliveries is on disk."""
         try:
             now = self._clock()
+            lines: list[Line] = []
+            for one in batch:
+                _tell(one, now, lines)
+            self._log.emit_all(lines)
             self._count_batch(batch, now)
-            self._log.emit_all(line for one in batch for line in _lines(one, now))
         except Exception as error:  # noqa: BLE001 - what is committed stays committed, whatever becomes of its lines
             self.fault(Place.OBSERVER, error)
 
@@ -110,66 +119,92 @@ class Observer:
         self._log.emit(line)
 
     def _count_batch(self, batch: Sequence[Committed], now: Instant) -> None:
-        metrics = self._metrics
+        """Count by the batch: a counter's lock is taken once for all of its deliveries."""
+        deliveries: Tally[Place2] = {}
+        sizes: Tally[Place2] = {}
+        events: Tally[Place3] = {}
+        reasons: Tally[Place3] = {}
         for one in batch:
             delivery = one.delivery
-            place = (delivery.tenant.id, delivery.source.connector.name)
-            self.heads[place[0]] = (one.sequence, one.head)
-            metrics.deliveries.add(1, *place)
-            metrics.bytes.add(delivery.size, *place)
-            for disposition, count in _tally(settled.disposition for settled in one.settled).items():
-                metrics.events.add(count, *place, disposition)
+            tenant, connector = place = delivery.tenant.id, delivery.source.connector.name
+            self.heads[tenant] = (one.sequence, one.head)
+            deliveries[place] = deliveries.get(place, 0) + 1
+            sizes[place] = sizes.get(place, 0) + delivery.size
             if delivery.foreign:
-                metrics.events.add(delivery.foreign, *place, "foreign")
-            for reason, count in _tally(r.code for settled in one.settled for r in settled.reasons).items():
-                metrics.reasons.add(count, *place, reason)
-            metrics.seconds.observe((now - delivery.received_at) / _SECOND)
-            metrics.queued.observe(one.queued / _SECOND)
-        if batch:
-            metrics.commits.observe(batch[0].commit / _SECOND)
-            metrics.batches.observe(batch[0].batch)
+                word = (tenant, connector, Disposition.FOREIGN.value)
+                events[word] = events.get(word, 0) + delivery.foreign
+            for settled in one.settled:
+                word = (tenant, connector, settled.disposition.value)
+                events[word] = events.get(word, 0) + 1
+                for reason in settled.reasons:
+                    word = (tenant, connector, reason.code.value)
+                    reasons[word] = reasons.get(word, 0) + 1
+        metrics = self._metrics
+        metrics.deliveries.add_all(deliveries)
+        metrics.bytes.add_all(sizes)
+        metrics.events.add_all(events)
+        metrics.reasons.add_all(reasons)
+        metrics.seconds.observe_all([(now - one.delivery.received_at) / _SECOND for one in batch])
+        metrics.queued.observe_all([one.queued / _SECOND for one in batch])
+        metrics.commits.observe_all([one.commit / _SECOND for one in batch[:1]])
+        metrics.batches.observe_all([float(one.batch) for one in batch[:1]])
 
 
-def _lines(one: Committed, now: Instant) -> Iterator[Line]:
-    """The delivery's own line, then one for each decision."""
+def _tell(one: Committed, now: Instant, lines: list[Line]) -> None:
+    """Append the delivery's own line, then one for each decision."""
     delivery = one.delivery
-    tenant, connector = delivery.tenant, delivery.source.connector.name
-    yield DeliveryLine(
-        tenant=tenant.id,
-        connector=connector,
-        accounts=sorted({settled.account for settled in one.settled if settled.account}),
-        events=_tally(settled.event for settled in one.settled),
-        dispositions=_tally(settled.disposition.value for settled in one.settled),
-        reasons=_tally(reason.code.value for settled in one.settled for reason in settled.reasons),
-        foreign=delivery.foreign,
-        damaged=delivery.replaced_characters,
-        policy=tenant.policy_digest,
-        sequence=one.sequence,
-        head=one.head,
-        batch=one.batch,
-        size=delivery.size,
-        queued_us=one.queued,
-        commit_us=one.commit,
-        total_us=now - delivery.received_at,
+    tenant, connector, policy = (
+        delivery.tenant.id,
+        delivery.source.connector.name,
+        delivery.tenant.policy_digest,
     )
+    events: Tally[str] = {}
+    dispositions: Tally[str] = {}
+    reasons: Tally[str] = {}
+    accounts: set[str] = set()
+    decisions: list[Line] = []
     for settled in one.settled:
-        yield DecisionLine(
-            tenant=tenant.id,
-            connector=connector,
-            account=settled.account,
-            event=settled.event,
-            disposition=settled.disposition.value,
-            reasons=settled.reasons,
-            ref=settled.ref,
-            person=settled.person,
-            shape=settled.shape,
-            policy=tenant.policy_digest,
-            sequence=one.sequence,
+        disposition = settled.disposition.value
+        events[settled.event] = events.get(settled.event, 0) + 1
+        dispositions[disposition] = dispositions.get(disposition, 0) + 1
+        for reason in settled.reasons:
+            code = reason.code.value
+            reasons[code] = reasons.get(code, 0) + 1
+        if settled.account:
+            accounts.add(settled.account)
+        decisions.append(
+            DecisionLine(
+                tenant=tenant,
+                connector=connector,
+                account=settled.account,
+                event=settled.event,
+                disposition=disposition,
+                reasons=settled.reasons,
+                ref=settled.ref,
+                person=settled.person,
+                shape=settled.shape,
+                policy=policy,
+                sequence=one.sequence,
+            )
         )
-
-
-def _tally(words: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return counts
+    lines.append(
+        DeliveryLine(
+            tenant=tenant,
+            connector=connector,
+            accounts=sorted(accounts),
+            events=events,
+            dispositions=dispositions,
+            reasons=reasons,
+            foreign=delivery.foreign,
+            damaged=delivery.replaced_characters,
+            policy=policy,
+            sequence=one.sequence,
+            head=one.head,
+            batch=one.batch,
+            size=delivery.size,
+            queued_us=one.queued,
+            commit_us=one.commit,
+            total_us=now - delivery.received_at,
+        )
+    )
+    lines += decisions

@@ -45,11 +45,11 @@ from policies.message import (
     MessageKind,
 )
 from policies.tenant import TenantPolicy
+from tests.collected import Collected
 from worker.admission import Route, examine
 from worker.inbound import Answer, Answers, Delivery, Posted
 from worker.intake import LARGE_BODY, Found, Intake, Limits, Listeners
-from worker.log import Log
-from worker.log_lines import FaultLine, HandshakeLine, Line, Place, Refusal, RefusalLine
+from worker.log_lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.protocol import Guard, GuardedConfig
@@ -143,17 +143,6 @@ TENANTS = Tenants(
     },
     refused=frozenset({"broken"}),
 )
-
-
-class Collected(Log):
-    """A log that keeps its lines."""
-
-    def __init__(self) -> None:
-        super().__init__(-1, lambda: NOW)
-        self.lines: list[Line] = []
-
-    def emit(self, line: Line) -> None:
-        self.lines.append(line)
 
 
 class Ledger:

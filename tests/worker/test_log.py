@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from policies.verdict import Reason, ReasonCode
+from tests.collected import Collected
 from worker import log_bridge
 from worker.faults import exception_types, fault, frames
 from worker.log import Log
@@ -303,17 +304,6 @@ def test_a_long_traceback_is_cut_to_its_innermost_places() -> None:
         deep(depth - 1)
 
     assert len(frames(_raised(lambda: deep(50)).__traceback__)) == 12
-
-
-class Collected(Log):
-    """A log that keeps its lines in a list."""
-
-    def __init__(self) -> None:
-        super().__init__(-1, lambda: NOW)
-        self.lines: list[Line] = []
-
-    def emit(self, line: Line) -> None:
-        self.lines.append(line)
 
 
 @pytest.fixture

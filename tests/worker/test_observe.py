@@ -14,15 +14,14 @@ from connectors.registry import CONNECTORS
 from policies.message import Instant
 from policies.tenant import TenantPolicy
 from policies.verdict import Reason, ReasonCode
+from tests.collected import Collected
 from worker.inbound import Committed, Delivery, Disposition, Settled
 from worker.jobs import Job, Schedule
-from worker.log import Log
 from worker.log_lines import (
     DecisionLine,
     DeliveryLine,
     FaultLine,
     JobLine,
-    Line,
     Refusal,
     RefusalLine,
     Weight,
@@ -34,17 +33,6 @@ from worker.tenants import Tenant, TenantConnector, Tenants, Version
 
 NOW: Instant = 1_795_253_400_000_000
 CANARY = "canary-31"
-
-
-class Collected(Log):
-    """A log that keeps its lines."""
-
-    def __init__(self) -> None:
-        super().__init__(-1, lambda: NOW)
-        self.lines: list[Line] = []
-
-    def emit(self, line: Line) -> None:
-        self.lines.append(line)
 
 
 class House:

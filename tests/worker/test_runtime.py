@@ -20,13 +20,13 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.registry import CONNECTORS
+from tests.collected import Collected
 from tests.databases import Databases, Provisioner
 from worker import opening
 from worker.errors import ConfigurationError, SluicegateError, Unavailable
-from worker.log import Log
-from worker.log_lines import ConfigurationLine, DeliveryLine, LifecycleLine, Line, Phase
+from worker.log_lines import ConfigurationLine, DeliveryLine, LifecycleLine, Phase
 from worker.opening import SingleProcess, open_all
-from worker.runtime import Runtime, wall_clock
+from worker.runtime import Runtime
 from worker.samples import Scene, text
 from worker.settings import PREFIX, Settings
 from worker.store.engine import StoreError
@@ -49,20 +49,6 @@ signing_secrets = ["file:absent"]
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
-
-
-class Collected(Log):
-    """A log that keeps its lines."""
-
-    def __init__(self) -> None:
-        super().__init__(-1, wall_clock)
-        self.lines: list[Line] = []
-
-    def emit(self, line: Line) -> None:
-        self.lines.append(line)
-
-    def of(self, kind: type[Line]) -> list[Any]:
-        return [line for line in self.lines if isinstance(line, kind)]
 
 
 class House:
