@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from msgspec.structs import replace
+
 from connectors.contract import (
     Connector,
     Credentials,
@@ -21,7 +23,7 @@ from connectors.contract import (
     WebhookRequest,
 )
 from connectors.decode import decode
-from policies.event import Event, Noted, Unrecognised
+from policies.event import Event, MessageEdited, MessageReceived, Noted, Unrecognised
 from policies.message import Instant, Json, Private
 from policies.tenant import Facts
 from worker.inbound import Delivery, Governed, Posted, govern
@@ -214,19 +216,30 @@ def _collect(
     accounts = source.accounts
     try:
         for event in source.connector.parse(payload, now):
-            if event.account in accounts or _is_nobodys(event):
-                events.append(govern(event, facts))
-            else:
+            own = event if event.account in accounts else _adopted(event, accounts)
+            if own is None:
                 foreign += 1
+            else:
+                events.append(govern(own, facts))
     except Exception as error:  # noqa: BLE001 - one bad item never fails its batch
         report(error)
         events.append(_internal())
     return events, foreign
 
 
-def _is_nobodys(event: Event) -> bool:
-    """What names no account and holds no content may be counted; everything else has to be the tenant's own."""
-    return event.account == "" and isinstance(event, (Unrecognised, Noted))
+def _adopted(event: Event, accounts: frozenset[str]) -> Event | None:
+    """What names no account is the tenant's, whose path and secret it came by, when it has but one.
+
+    With several accounts it is nobody's: what holds no content may be counted, everything else is dropped.
+    """
+    if event.account:
+        return None
+    if len(accounts) == 1:
+        (account,) = accounts
+        if isinstance(event, (MessageReceived, MessageEdited)):
+            return replace(event, account=account, message=replace(event.message, account=account))
+        return replace(event, account=account)
+    return event if isinstance(event, (Unrecognised, Noted)) else None
 
 
 def _internal() -> Governed:

@@ -136,7 +136,8 @@ def _tenant(id_: str, *accounts: str) -> Tenant:
 
 TENANTS = Tenants(
     versions={
-        "acme": Version(tenant=_tenant("acme", "1")),
+        "acme": Version(tenant=_tenant("acme", "1", "3")),
+        "small": Version(tenant=_tenant("small", "1")),
         "half": Version(
             tenant=msgspec.structs.replace(_tenant("half"), connectors={}), out_of_service=frozenset({"x"})
         ),
@@ -337,6 +338,18 @@ def test_other_peoples_events_are_dropped_before_the_ledger(house: House) -> Non
     (delivery,) = house.ledger.taken
     assert delivery.foreign == 4
     assert [type(item.event) for item in delivery.events] == [MessageReceived, Unrecognised, Noted]
+
+
+def test_what_names_no_account_belongs_to_a_tenant_that_has_but_one(house: House) -> None:
+    """It came by this tenant's path under this tenant's secret: there is nobody else whose it could be."""
+    items = [("", "ours"), ("2", "theirs"), ("", "account")]
+    assert house.post(items, path="/webhooks/small/whatsapp").status_code == 200
+    (delivery,) = house.ledger.taken
+    assert delivery.foreign == 1
+    assert [item.event.account for item in delivery.events] == ["1", "1"]
+    message, _account = (item.event for item in delivery.events)
+    assert isinstance(message, MessageReceived)
+    assert message.message.account == "1"
 
 
 def test_a_delivery_of_nothing_but_foreign_events_is_answered_200(house: House) -> None:
