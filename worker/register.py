@@ -68,7 +68,7 @@ class Register:
             asked = set(found.values()) - self._loaded
             self.load(asked)
         fresh: dict[bytes, bytes] = {}
-        self.open({self.meant_by(alias) for alias in told})
+        self.open({self.meant_by(one) for alias, (key, _) in told.items() for one in (alias, key)})
         for alias, (key, place) in told.items():
             one, other = self.meant_by(alias), self.meant_by(key)
             if one != other:
