@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from socket import socket
 from typing import Any, Final, Protocol, TypeVar
@@ -90,6 +91,7 @@ class Intake:
         self._clock = clock
         self._public_url = public_url
         self._routes: Mapping[bytes, Route] = {}
+        self._tenants: frozenset[str] = frozenset()
         self._strangers = strangers(connectors)
         self._refusals = replies.refusals(limits.retry_after_seconds)
         self._waiting: dict[asyncio.Future[Answer], float] = {}
@@ -108,11 +110,13 @@ class Intake:
     def serve(self, tenants: Tenants) -> None:
         """Answer for these tenants from now on."""
         self._routes = route_table(tenants, self._connectors)
+        self._tenants = frozenset(tenants.versions)
 
     def answers(self, batch: Sequence[tuple[Delivery | Posted, Answer]]) -> None:
         """Wake the requests of a batch, all of them with one call into the loop."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._resolve, batch)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
+                self._loop.call_soon_threadsafe(self._resolve, batch)
 
     @property
     def oldest_seconds(self) -> float:
@@ -130,6 +134,9 @@ class Intake:
         """Answer one request; an unexpected failure is a 503, so that the platform sends again."""
         try:
             reply = await self._answer(scope, receive)
+        except asyncio.CancelledError:
+            # The time for draining is over: whatever becomes of the delivery, its sender has to come again.
+            reply = self._refuse(Refusal.NOT_COMMITTED)
         except Exception as error:  # noqa: BLE001 - never a 500, never a text from outside
             self._observer.fault(Place.INTAKE, error)
             reply = self._refusals[Refusal.NOT_COMMITTED]
@@ -253,7 +260,7 @@ class Intake:
 
     async def _page(self, path: bytes) -> Reply:
         tenant, _, code = path[len(_DELETION_PAGES) :].decode("latin-1").partition("/")
-        if not 0 < len(code) <= _LONGEST_CODE or not code.isascii():
+        if tenant not in self._tenants or not 0 < len(code) <= _LONGEST_CODE or not code.isascii():
             return self._refuse(Refusal.UNKNOWN_ROUTE)
         found = await self._in_thread(self._callbacks.find, tenant, code)
         if isinstance(found, Refusal):

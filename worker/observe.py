@@ -69,10 +69,13 @@ class Observer:
     ) -> None:
         """A request was not taken. Tenant and connector are configured ones, or empty."""
         self._metrics.refusals.add(1, tenant, connector, refusal)
-        line = RefusalLine(
-            level=Level.WARNING, tenant=tenant, connector=connector, refusal=refusal, status=status, size=size
+        # Whoever asks for what is not there is the internet; what concerns a tenant concerns its operator.
+        level = Level.WARNING if tenant else Level.INFO
+        self._log.emit(
+            RefusalLine(
+                level=level, tenant=tenant, connector=connector, refusal=refusal, status=status, size=size
+            )
         )
-        self._log.emit(line)
 
     def shaken(self, tenant: str, connector: str, status: int) -> None:
         """A handshake was answered."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import os
 import queue
 import signal
@@ -40,6 +42,7 @@ from worker.tenants import Tenants, TenantsInForce, TenantSource
 RELOAD: Final = "reload"
 
 _ADMIN_CONNECTIONS = 100
+_ALLOCATIONS_BEFORE_COLLECTION = 50_000
 _LAST_SECONDS = 3.0
 _LOOK_SECONDS = 1.0
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -136,6 +139,7 @@ class Runtime:
         for number in (*_STOPPING, signal.SIGHUP):
             signal.signal(number, partial(_on_signal, signals))
         self.start()
+        _quieten_collector()
         while self.alive:
             with suppress(queue.Empty):
                 if signals.get(timeout=_LOOK_SECONDS) in _STOPPING:
@@ -244,7 +248,7 @@ class Runtime:
         self.metrics.watch_log(lambda: self.log.lost)
 
     def _disk(self, which: str) -> float:
-        return disk(self.settings.data_dir)[which]
+        return disk(self.settings.data_dir).get(which, math.nan)
 
     # -- what happens ------------------------------------------------------------------------------------
 
@@ -318,6 +322,13 @@ def _bound(host: str, port: int) -> socket.socket:
 def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _quieten_collector() -> None:
+    """What was made by now stays: do not look through it again and again. Batches are freed by their counts."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_BEFORE_COLLECTION, 20, 20)
 
 
 def _on_signal(signals: queue.SimpleQueue[int], number: int, _frame: FrameType | None) -> None:

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         default=4 << 20, description="Larger deliveries are refused (Meta sends up to 3 MB)."
     )
     max_bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
-        default=64 << 20,
+        default=32 << 20,
         description="Bodies held at one time, all together; beyond it senders are told to come back.",
     )
     max_connections: Count = Field(default=800, description="Connections to the public listener at one time.")
@@ -133,7 +133,8 @@ class Settings(BaseSettings):
     @property
     def external_url(self) -> str:
         """PUBLIC_URL, or else what the listener is bound to."""
-        return self.public_url or f"http://{self.webhook_host}:{self.webhook_listen_port}"
+        host = f"[{self.webhook_host}]" if ":" in self.webhook_host else self.webhook_host
+        return self.public_url or f"http://{host}:{self.webhook_listen_port}"
 
 
 def load_settings() -> Settings:

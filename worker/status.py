@@ -58,8 +58,11 @@ class StoreProbe:
 
 
 def disk(directory: Path) -> Mapping[str, int]:
-    """Free and all bytes of the disk below ``directory``."""
-    usage = shutil.disk_usage(directory)
+    """Free and all bytes of the disk below ``directory``; nothing where it cannot be asked."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError:
+        return {}
     return {"free_bytes": usage.free, "total_bytes": usage.total}
 
 

@@ -222,7 +222,9 @@ class House:
         )
         self.socket = _listening()
         self.port = self.socket.getsockname()[1]
-        config = GuardedConfig(self.intake, guard, idle_seconds=5, drain_seconds=5)
+        config = GuardedConfig(
+            self.intake, guard, idle_seconds=5, drain_seconds=changed.get("drain_seconds", 5)
+        )
         other = GuardedConfig(self.intake, guard, idle_seconds=5, drain_seconds=5)
         self.listeners = Listeners(
             self.intake, (config, self.socket), (other, _listening()), lambda _loop: None
@@ -846,6 +848,21 @@ def test_draining_finishes_what_is_in_flight_and_takes_nothing_new() -> None:
     house.intake.answers(
         [(house.ledger.taken[0], Answer.COMMITTED)]
     )  # after the end: nobody is there, no failure
+    house.client.close()
+
+
+def test_who_waits_when_the_time_for_draining_is_over_is_told_to_come_again() -> None:
+    """Never a 500: the delivery may or may not be committed, and sending it again is right in both cases."""
+    house = House(drain_seconds=1)
+    house.ledger.answer = None
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(house.post().status_code))
+    waiting.start()
+    _until(lambda: len(house.ledger.taken) == 1)
+    assert house.listeners.drain(10)
+    waiting.join()
+    assert answers == [503]
+    assert house.listeners.stop(10)
     house.client.close()
 
 
