@@ -70,7 +70,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: at once but in good order (SIGINT), or as if the power failed (SIGKILL)."""
+        """End it: in good order (SIGINT), at once (SIGQUIT), or as if the machine had stopped (SIGKILL)."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -83,7 +83,7 @@ class Server:
 
     def remove(self) -> None:
         """End it and leave nothing."""
-        self.stop()
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.directory)
 
     def create(self, template: str = "template1", tablespace: str = "pg_default") -> str:
