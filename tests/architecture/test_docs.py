@@ -31,6 +31,7 @@ from worker.tenants import TenantSource, load_all
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
+OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "connectors").glob("*/README.md")]
 )
@@ -172,8 +173,8 @@ def settings_table() -> str:
 
 
 def test_every_setting_is_documented_as_the_code_has_it() -> None:
-    """Name, default, meaning; `python -m tests.architecture.test_docs` prints the rows."""
-    assert settings_table() in (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    """Name, default, meaning; `python -m tests.architecture.test_docs` writes the rows anew."""
+    assert settings_table() in OPERATIONS.read_text(encoding="utf-8")
 
 
 # --- metrics ------------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, .
 
 def test_every_metric_is_documented_with_its_labels(exported: dict[str, tuple[str, ...]]) -> None:
     """And none that does not exist."""
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    text = OPERATIONS.read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`sluicegate_.+?) \| (.*?) \|", text, re.MULTILINE)
     told = {name: labels for names, labels in rows for name in _metric.findall(names)}
     assert told.keys() == {name for name in exported if not name.endswith("_bucket")}
@@ -383,4 +384,7 @@ def test_the_proxy_example_fits_the_worker() -> None:
 
 
 if __name__ == "__main__":
-    print(settings_table())  # noqa: T201 - what docs/operations.md shows
+    _rows = re.compile(rf"(?:^\| `{PREFIX}.*\n)+", re.MULTILINE)
+    OPERATIONS.write_text(
+        _rows.sub(lambda _: settings_table() + "\n", OPERATIONS.read_text(encoding="utf-8")), encoding="utf-8"
+    )
