@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
-from worker.store.engine import Store, StoreError
+from worker.store.engine import KEYRING, Store, StoreError
 from worker.store.statements import insert_missing, select_in
 from worker.store.tables import ConversationKeyRow, KeyringCheckRow, KeyringTable, TenantKeyRow
 
@@ -158,7 +158,7 @@ class Keyring:
 
 def open_keyring(url: str, master: MasterKey, factory: CipherFactory = Aes256Gcm) -> Keyring:
     """The keyring at ``url``. Connects on first use."""
-    return Keyring(Store(url, "keyring"), master, factory)
+    return Keyring(Store(url, KEYRING), master, factory)
 
 
 def _place(tenant: str, name: bytes) -> bytes:

@@ -17,8 +17,18 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = "sluicegate migrates "
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
 _STATEMENT_TIMEOUT_MS = 30_000
 _IDLE_TIMEOUT_MS = 60_000
+
+KEYRING: Final = "keyring"
+"""The keyring's schema. On PostgreSQL its tables stand in one of this name: a dump of the content holds no keys."""
 
 SQLITE_PRAGMAS: Final = (
     "auto_vacuum=INCREMENTAL",  # only takes effect before the first table: so it stands first
@@ -36,13 +46,17 @@ class StoreError(Exception):
     """The store cannot be used. The text says what to do and never holds a value."""
 
 
+class SchemaBehind(StoreError):
+    """The database has no schema yet, or that of an earlier version."""
+
+
 class Store:
     """An open database and its schema's name ("store" or "keyring")."""
 
     def __init__(self, url: str, schema: str = "store") -> None:
         self.schema = schema
         self.url = _parsed(url)
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, schema)
 
     @property
     def is_sqlite(self) -> bool:
@@ -62,8 +76,11 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for reading one consistent state."""
-        with self.engine.connect().execution_options(sluicegate_read=True) as connection:
+        """A connection for reading what was committed at one moment."""
+        options: dict[str, Any] = {"sluicegate_read": True}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def ping(self) -> None:
@@ -101,7 +118,7 @@ class Store:
             return
         known = {script.revision for script in self._scripts().walk_revisions()}
         if current is None or current in known:
-            raise StoreError(f"the {self.schema} schema is behind this version: run `sluicegate migrate`")
+            raise SchemaBehind(f"the {self.schema} schema is behind this version: run `sluicegate migrate`")
         raise StoreError(
             f"the {self.schema} schema is newer than this version of sluicegate: run the newer version"
         )
@@ -109,20 +126,17 @@ class Store:
     def migrate(self) -> None:
         """Bring the schema to this code's revision, in one transaction. Raises StoreError; nothing half done."""
         if self.path is not None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create_private(self.path)
-        with suppress(StoreError):
+        with suppress(SchemaBehind):
             self.check_schema()
             return
-        if self.revision() not in {None, *(s.revision for s in self._scripts().walk_revisions())}:
-            self.check_schema()
         try:
             with self.transaction() as connection:
                 self._lock_migrations(connection)
                 configuration = self._configuration()
                 configuration.attributes["connection"] = connection
                 command.upgrade(configuration, "head")
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - a migration may raise anything; its text may hold data
             raise StoreError(
                 f"the migration of the {self.schema} schema failed and was undone: {type(error).__name__}"
             ) from None
@@ -135,11 +149,12 @@ class Store:
         """Several replicas may be told to migrate at once: one does, the others wait and find it done."""
         if self.is_sqlite:
             return
-        if self.schema == "keyring":
-            connection.execute(text("CREATE SCHEMA IF NOT EXISTS keyring"))
-        table = f"alembic_lock_{self.schema}"
-        connection.execute(text(f"CREATE TABLE IF NOT EXISTS {table} (id INTEGER)"))
-        connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # it may take its time, and so may others
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK + self.schema}
+        )
+        if self.schema == KEYRING:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {KEYRING}"))
 
     def _context(self) -> dict[str, Any]:
         return {"version_table": f"alembic_version_{self.schema}"}
@@ -166,28 +181,26 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise StoreError("a database URL reads sqlite:////path/file or postgresql+psycopg://…") from None
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise StoreError("the database must be SQLite or PostgreSQL")
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed
+    if parsed.drivername not in _DRIVERS:
+        raise StoreError("the database must be SQLite (sqlite:) or PostgreSQL (postgresql+psycopg:)")
+    return parsed.set(drivername=_DRIVERS[parsed.drivername])
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, schema: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         # hide_parameters: an error of the driver must not print what was being stored.
         engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    arguments = {
-        "connect_timeout": 5,
-        "keepalives_idle": 30,
-        "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"
-        f" -c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS} -c synchronous_commit=on",
-    }
-    if "options" in url.query:
-        arguments["options"] = f"{url.query['options']} {arguments['options']}"
+    options = [
+        url.query.get("options", ""),
+        f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c synchronous_commit=on",
+        f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS}",
+        # The keyring's tables stand in a schema of their own, where the server or the database is the same.
+        f"-c search_path={KEYRING}" if schema == KEYRING else "",
+    ]
+    arguments = {"connect_timeout": 5, "keepalives_idle": 30, "options": " ".join(map(str, options)).strip()}
     try:
         return create_engine(
             url, hide_parameters=True, pool_pre_ping=True, pool_size=4, connect_args=arguments
@@ -212,5 +225,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _create_private(path: Path) -> None:
     """The file holds personal data: its owner alone may read it (SQLite gives its WAL the same mode)."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        raise StoreError("the database file cannot be made there by this user") from None
