@@ -50,7 +50,8 @@ def begin_tenant(
         raise ConfigurationError(f"{path} exists: it is not overwritten")
     folder = secrets_directory / id_
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         tokens = [folder / _token(connector) for connector in accounts if _greets(connectors[connector])]
         written = [

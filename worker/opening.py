@@ -12,7 +12,7 @@ from worker.crypto import CryptoError, MasterKey
 from worker.errors import ConfigurationError, Unavailable
 from worker.keyring import Keyring, open_keyring
 from worker.settings import Settings
-from worker.store.engine import Store, StoreError, open_store
+from worker.store.engine import KEYRING, Store, StoreError, open_store
 
 
 class Opened(Private, frozen=True, kw_only=True):
@@ -43,9 +43,10 @@ def open_all(settings: Settings, *, migrate: bool) -> Opened:
     try:
         for database in (store, keyring.store):
             ping(database)
+        _refuse_without_keyring(store, keyring.store)
         if migrate:
+            keyring.migrate()  # first: a store without its keyring is one that has lost it
             store.migrate()
-            keyring.migrate()
         store.check_schema()
         keyring.check()
     except StoreError as error:
@@ -145,9 +146,18 @@ def _refuse_without_key(settings: Settings, store: Store, *, may_make: bool) -> 
         raise ConfigurationError(f"{start}: for a new store, `sluicegate migrate` makes one")
 
 
+def _refuse_without_keyring(store: Store, keyring: Store) -> None:
+    """A new keyring would have new keys: nothing of an existing store could be read under them."""
+    if store.revision() is not None and keyring.revision() is None:
+        raise ConfigurationError(
+            "SLUICEGATE_KEYRING_URL: there is no keyring there, and the store has one: restore the keyring"
+            " of this store, without which its content cannot be read"
+        )
+
+
 def _is_new(settings: Settings, store: Store) -> bool:
     try:
-        keyring = Store(settings.keyring_url.get_secret_value(), "keyring")
+        keyring = Store(settings.keyring_url.get_secret_value(), KEYRING)
     except StoreError as error:
         raise ConfigurationError(f"SLUICEGATE_KEYRING_URL: {error}") from None
     try:

@@ -274,6 +274,18 @@ def test_a_missing_master_key_is_refused_and_never_made_anew(house: House) -> No
     assert not (house.directory / "master.key").exists()
 
 
+def test_a_missing_keyring_is_refused_and_never_made_anew(tmp_path: Path, provisioner: Provisioner) -> None:
+    """Also when told to migrate: its new keys would open nothing that is stored."""
+    house = House(tmp_path, provisioner.empty("sqlite"))
+    with house.running(migrate_on_start=True) as (_runtime, webhooks, _admin):
+        assert post(webhooks) == 200
+    keyring = Path(house.settings.keyring_url.get_secret_value().removeprefix("sqlite:///"))
+    keyring.unlink()
+    for migrate in (False, True):
+        assert "restore the keyring" in str(refused(house, migrate_on_start=migrate))
+    assert not keyring.exists()
+
+
 def test_another_master_key_is_refused(house: House) -> None:
     """It is noticed before anything is written."""
     (house.directory / "master.key").write_bytes(base64.b64encode(bytes(32)))
