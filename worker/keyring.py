@@ -25,12 +25,13 @@ PSEUDONYM: Final = "pseudonym"
 RECORDS: Final = "records"
 """Purpose of the key that seals what belongs to a tenant and to no conversation."""
 
-_CHECK = b"sluicegate keyring 1"
+_CONSTANT = b"sluicegate keyring 1"
 _CACHED_KEYS = 50_000
 
 _tenant_keys = KeyringTable.metadata.tables[str(TenantKeyRow.__tablename__)]
 _conversation_keys = KeyringTable.metadata.tables[str(ConversationKeyRow.__tablename__)]
 _checks = KeyringTable.metadata.tables[str(KeyringCheckRow.__tablename__)]
+_check = select(_checks.c.sealed)
 
 
 class ConversationKey:
@@ -66,12 +67,12 @@ class Keyring:
         """Raise StoreError unless the schema fits and the master key is the one that this keyring knows."""
         self.store.check_schema()
         with self.store.transaction() as connection:
-            sealed = connection.execute(select(_checks.c.sealed)).scalar_one_or_none()
+            sealed = connection.execute(_check).scalar_one_or_none()
             if sealed is None:
-                insert_missing(
-                    connection, _checks, [{"id": 1, "sealed": self._master.wrap(_CHECK, b"check")}]
-                )
-                return
+                # Of two that begin with different keys, the second is refused now and not at its next start.
+                fresh = {"id": 1, "sealed": self._master.wrap(_CONSTANT, b"check")}
+                insert_missing(connection, _checks, [fresh])
+                sealed = connection.execute(_check).scalar_one()
         try:
             self._master.unwrap(sealed, b"check")
         except CryptoError:
