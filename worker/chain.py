@@ -56,7 +56,7 @@ def encode(records: Sequence[DecisionRecord]) -> tuple[bytes, bytes]:
 
 
 def decode(stored: bytes) -> list[DecisionRecord]:
-    """The decisions of a commit. Raises msgspec.MsgspecError when they are damaged."""
+    """The decisions of a commit. Raises MsgspecError or ValueError when they are damaged."""
     return [_record_decoder.decode(item) for item in _decoder.decode(stored)]
 
 
@@ -100,7 +100,7 @@ def _follows(commit: Commit, previous: bytes) -> bool:
     try:
         records = decode(commit.decisions)
         root = root_of(commit.decisions)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         return False
     fields = (commit.tenant, commit.sequence, commit.committed_at, len(records), root)
     return commit.count == len(records) and commit.root == root and commit.head == head(previous, *fields)

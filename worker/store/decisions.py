@@ -54,8 +54,9 @@ def append(
 def read(tx: Connection, tenant: str) -> Iterator[chain.Commit]:
     """A tenant's commits in order."""
     statement = select(commits).where(commits.c.tenant == tenant).order_by(commits.c.sequence)
-    for row in tx.execute(statement.execution_options(yield_per=500)).mappings():
-        yield chain.Commit(**row)
+    with tx.execute(statement.execution_options(yield_per=500)) as found:
+        for row in found.mappings():
+            yield chain.Commit(**row)
 
 
 def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:
