@@ -14,11 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.databases import MASTER, Databases
 from tests.flows.children import in_processes, keys_of
 from tests.flows.harness import NOW, Replica, edit, in_threads, message, replicas, tenant, unsend
-from worker import keyring as keyring_module
 from worker.crypto import CryptoError, MasterKey
 from worker.keyring import PSEUDONYM, RECORDS, Keyring
 from worker.store.engine import StoreError
 from worker.store.messages import contents
+from worker.store.statements import insert_missing
 from worker.store.tables import ConversationKeyRow, KeyringTable, TenantKeyRow
 from worker.transcripts import export
 
@@ -124,14 +124,13 @@ def test_two_master_keys_over_a_new_keyring(postgresql: Databases, monkeypatch: 
     first, second = again(postgresql), again(postgresql, OTHER_MASTER)
     with first.store.transaction() as tx:
         tx.execute(delete(KeyringTable.metadata.tables["master_check"]))
-    insert = keyring_module.insert_missing
 
     def come_first(*arguments: Any) -> None:
-        monkeypatch.setattr(keyring_module, "insert_missing", insert)
+        monkeypatch.setattr("worker.keyring.insert_missing", insert_missing)
         first.check()
-        insert(*arguments)
+        insert_missing(*arguments)
 
-    monkeypatch.setattr(keyring_module, "insert_missing", come_first)
+    monkeypatch.setattr("worker.keyring.insert_missing", come_first)
     with pytest.raises(StoreError, match="not the one of this keyring"):
         second.check()
     first.close()
