@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
-from policies.message import Content, Json, Media, MediaKind
+from policies.message import Content, Json, Media, MediaKind, Private
 from policies.urls import Suffixes, removable, scrub
 from policies.verdict import ReasonCode
 
 Change = Callable[[str], str]
 
 
-def may_hold(content: Content, suffixes: Suffixes) -> bool:
-    """Whether a URL of these hosts could stand anywhere in it: one cheap look, never False for one that does."""
+def may_hold(value: Private, suffixes: Suffixes) -> bool:
+    """Whether a URL of these hosts could stand anywhere in a message, a content or an event.
+
+    One cheap look at all strings together; never False for one that holds such a URL.
+    """
     try:
-        everything = _encode(content).decode()
+        everything = _encode(value).decode()
     except (ValueError, RecursionError):
         return True
     if "\\" in everything:
@@ -26,6 +29,13 @@ def may_hold(content: Content, suffixes: Suffixes) -> bool:
         for escape in ("\\n", "\\r", "\\t", '\\"'):
             everything = everything.replace(escape, "")
     return suffixes.suspects(everything)
+
+
+def holds(value: Private, suffixes: Suffixes) -> bool:
+    """Whether a URL of these hosts stands anywhere in it. Raises for what is no data: treat that as a yes."""
+    return may_hold(value, suffixes) and any(
+        scrub(text, suffixes)[1] for text in _strings(msgspec.to_builtins(value))
+    )
 
 
 def mapped(content: Content, change: Change) -> Content:
@@ -86,6 +96,18 @@ def _tree(value: Json, change: Change) -> Json:
     if isinstance(value, list):
         return [_tree(item, change) for item in value]
     return value
+
+
+def _strings(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, held in value.items():
+            yield from _strings(key)
+            yield from _strings(held)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
 
 
 def _object(items: Iterable[tuple[str, Json]], change: Change) -> dict[str, Json]:

@@ -40,7 +40,7 @@ NEVER_RECORD: Final[tuple[Rule, ...]] = (
     _rule("story_mention", story_mention.check, "SM-6 SM-7 SM-8", ReasonCode.STORY_MENTION),
     _rule("story_reply", story_reply.check, "SM-6 SM-8", ReasonCode.STORY_REPLY),
     _rule("story_share", story_share.check, "SM-6 SM-8", ReasonCode.STORY_SHARE),
-    _rule("view_once", view_once.check, "SM-6", ReasonCode.VIEW_ONCE),
+    _rule("view_once", view_once.check, "SM-6 SM-8", ReasonCode.VIEW_ONCE),
     # Then what is told by value, wherever it stands, so that a type nobody knows yet is judged too. The terms' own
     # hosts before the tenant's: where both name one, the record says SM-6.
     _rule("facebook_cdn", facebook_cdn.check, "SM-6", ReasonCode.FACEBOOK_CDN),
@@ -56,7 +56,7 @@ NEVER_RECORD: Final[tuple[Rule, ...]] = (
 BEFORE_TRANSCRIPT: Final[tuple[Rule, ...]] = (
     # A tombstone first: it is final, and the stronger reason for a message that is also old.
     _rule("unsent", unsent.check, "SM-9 SM-10", ReasonCode.UNSENT),
-    _rule("too_old", too_old.check, "SM-9 VT-5", ReasonCode.TOO_OLD),
+    _rule("too_old", too_old.check, "SM-9 PP-6", ReasonCode.TOO_OLD),
 )
 """Asked by the ledger, with the facts that the store knows, just before the transaction."""
 

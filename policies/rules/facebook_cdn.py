@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from policies.content import may_hold, without_urls
-from policies.message import REMOVED_CDN, Message
+import msgspec
+
+from policies.content import holds, may_hold, without_urls
+from policies.message import REMOVED_CDN, Content, Message, Private
 from policies.tenant import Facts
 from policies.urls import Suffixes
-from policies.verdict import ALLOW, ReasonCode, Verdict, amended
+from policies.verdict import ALLOW, Quarantine, ReasonCode, Verdict, amended
 
 FACEBOOK_CDN: Final = Suffixes.of(
     (
@@ -32,8 +34,18 @@ FACEBOOK_CDN: Final = Suffixes.of(
 
 
 def check(message: Message, _facts: Facts) -> Verdict:
-    """Remove every such URL, with any URL around it and with the asset id that stood in it."""
-    if not may_hold(message.content, FACEBOOK_CDN):
+    """Remove every such URL, with any URL around it and with the asset id that stood in it.
+
+    Identity is never amended: a message whose very id (or account, or person) is such a URL is withheld.
+    """
+    if not may_hold(message, FACEBOOK_CDN):
         return ALLOW
+    if stands_in(msgspec.structs.replace(message, content=Content())):
+        return Quarantine(code=ReasonCode.FACEBOOK_CDN)
     content = without_urls(message.content, FACEBOOK_CDN, ReasonCode.FACEBOOK_CDN)
     return amended(message.content, content, ReasonCode.FACEBOOK_CDN)
+
+
+def stands_in(value: Private) -> bool:
+    """Whether such a URL stands anywhere in an event, for those that no gate judges (receipts, consent …)."""
+    return holds(value, FACEBOOK_CDN)

@@ -1,7 +1,7 @@
 """A message older than the tenant keeps anything, by its own timestamp, is refused.
 
-SM-9 and VT-5: signed deliveries carry no nonce and may be replayed for ever; what retention has purged must not come
-back in that way.
+SM-9 and PP-6: signed deliveries carry no nonce and may be replayed for ever; what was unsent, erased or purged must
+not come back in that way.
 """
 
 from __future__ import annotations

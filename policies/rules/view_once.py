@@ -1,6 +1,7 @@
 """Media that its sender lets be seen once is never kept: a placeholder says that it was there.
 
-SM-6: ephemeral images, videos and other media are not stored, nor is anyone enabled to store them.
+SM-6: ephemeral images, videos and other media are not stored, nor is anyone enabled to store them. SM-8: the message
+itself stays.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ time. Every character of a layer remembers which characters of the original it c
 from __future__ import annotations
 
 import html
+import html.entities
 import re
 import unicodedata
 from array import array
@@ -49,10 +50,18 @@ def _opened(layer: Layer | None) -> Iterator[Layer]:
 
 
 def plain(text: str) -> str:
-    """The ASCII letters of a text, compatibility letters among them: quick, and without origins."""
+    """The ASCII letters of a text, those that compatibility letters stand for among them: quick, without origins."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", text).encode("ascii", "ignore").decode()
+    # Normalising costs most, and accents, emoji and most scripts have no compatibility letters: ask them alone.
+    others = text.encode("utf-8", "ignore").translate(None, _ASCII).decode()
+    if _ascii_of(unicodedata.normalize("NFKC", others)).strip(" ."):
+        text = unicodedata.normalize("NFKC", text)
+    return _ascii_of(text)
+
+
+def _ascii_of(text: str) -> str:
+    return text.encode("ascii", "ignore").decode()
 
 
 def decoded(text: str) -> str:
@@ -116,7 +125,7 @@ def _join(host: re.Match[str], separate: re.Pattern[str]) -> str:
 def _decode(escape: re.Match[str]) -> str:
     text = escape.group()
     if text[0] == "&":
-        new = html.unescape(text)
+        new = _NAMED.get(text[1:]) or html.unescape(text)
     elif text[0] == "%" and "u" not in text:
         data = bytes.fromhex(_PERCENT.sub("", text))
         new = _HARD.sub(SOFT, data.decode("utf-8", errors="replace"))
@@ -129,6 +138,7 @@ def _decode(escape: re.Match[str]) -> str:
     return _BREAK.sub("", "".join(map(_fold, new)))
 
 
+_ASCII: Final = bytes(range(128))
 _BREAK: Final = re.compile(r"[\t\r\n]+")
 _HARD: Final = re.compile(r"""[ <>"'()\[\]{}\x00-\x08\x0b\x0c\x0e-\x1f\x7f]""")
 _PERCENT: Final = re.compile(r"%(?:25)*(?=[0-9a-f]{2})")
@@ -149,8 +159,18 @@ _ENCODED: Final = re.compile(
     r"|&\#x[0-9a-f]{1,6};?|&\#[0-9]{1,7};?|&[a-z][a-z0-9]{1,31};"
     r"|\\\\*+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|/)?"
 )
+# Names of ASCII characters and of letters that fold to one, in lower case as the layers are ("NewLine", "Copf").
+_NAMED: Final = {
+    name.lower(): value
+    for name, value in html.entities.html5.items()
+    if unicodedata.normalize("NFKC", value).isascii()
+}
 _ENCODING: Final = re.compile(r"[%&\\][0-9A-Za-z\#\\/]")
+# A host ends where its path begins, encoded or not; "//" begins one only where a URL can begin.
+_IN_HOST: Final = r"""(?:[^\s/\\?\#<>"&%]|%(?!2[35f]|3f|5c))++"""
 _HOST_WITH_BREAKS: Final = re.compile(
-    r"""(?:https?:|(?<![/\\])[/\\]{2})[/\\\t\r\n]*+[^\s/\\?\#<>"]++"""
-    r"""(?:[\t\r\n]++(?!\w+:[/\\]|[/\\]{2})[^\s/\\?\#<>"]++)*+"""
+    r"""(?:https?:|(?<![^\s"'(<\[{])[/\\]{2})[/\\\t\r\n]*+"""
+    + _IN_HOST
+    + rf"""(?:[\t\r\n]++(?!\w+:[/\\]|[/\\]{{2}}){_IN_HOST})*+"""
+    + r"""(?:[\t\r\n]++(?=[?\#]|[/\\](?![/\\])))?"""
 )

@@ -116,4 +116,4 @@ def _has_breaks(text: str) -> bool:
 _LOWER: Final = bytes(range(256)).lower()
 _BETWEEN: Final = b". \t\r\n"
 _NOT_IN_A_HOST: Final = re.compile(r"[\s/\\?#@:%*]")
-_AUTHORITY: Final = re.compile(r"(?:(?:https?|wss?|ftps?):[/\\]*+|(?<![/\\])[/\\]{2,}+)([^/\\?#]*+)")
+_AUTHORITY: Final = re.compile(r"(?:(?:https?|wss?|ftps?):[/\\]*+|[/\\]{2,}+)([^/\\?#]*+)")

@@ -55,7 +55,7 @@ def _trimmed(text: str, start: int, end: int) -> int:
 
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}", "'": "'"}
 _BRACKETS: Final = "()[]{}'"
-_TRAILING: Final = ".,;:!?'*_~\\"
+_TRAILING: Final = ".,;:!?'*\\"
 
 _START: Final = re.compile(
     r"(?:https?|wss?|ftps?):[/\\]*+(?=[^\s/\\])"

@@ -1,0 +1,79 @@
+"""The digest names the policy in force: equal for equal policies, different for different ones."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from policies import digest
+from policies.digest import policy_digest
+from policies.message import MessageKind
+from policies.rules import GATES
+from policies.tenant import TenantPolicy
+from tests.policies.strategies import policies
+
+
+def test_it_is_short_and_hexadecimal() -> None:
+    """Sixteen characters, the same every time."""
+    value = policy_digest(TenantPolicy())
+    assert len(value) == digest.LENGTH == 16
+    assert set(value) <= set("0123456789abcdef")
+    assert value == policy_digest(TenantPolicy(record_standby=True))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        TenantPolicy(remove_hosts=("example.org",)),
+        TenantPolicy(never_record_kinds=(MessageKind.LOCATION,)),
+        TenantPolicy(record_standby=False),
+        TenantPolicy(record_history=False),
+        TenantPolicy(record_profiles=False),
+        TenantPolicy(record_media_references=False),
+        TenantPolicy(oldest_days=1),
+    ],
+)
+def test_every_setting_counts(policy: TenantPolicy) -> None:
+    """One field that differs makes another digest."""
+    assert policy_digest(policy) != policy_digest(TenantPolicy())
+
+
+def test_every_setting_is_tested_above() -> None:
+    """A new field needs a case."""
+    assert len(TenantPolicy.__struct_fields__) == 7
+
+
+def test_the_order_of_hosts_and_kinds_does_not_count() -> None:
+    """They are sets, written as lists."""
+    assert policy_digest(TenantPolicy(remove_hosts=("a.example", "b.example", "a.example"))) == policy_digest(
+        TenantPolicy(remove_hosts=("b.example", "a.example"))
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("RULE_PACK", "another"), ("GATES", {"NEVER_RECORD": ()})])
+def test_the_rules_count_too(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    """Another rule pack, or other rules in it, is another policy (VT-0)."""
+    before = policy_digest(TenantPolicy())
+    monkeypatch.setattr(digest, name, value)
+    assert policy_digest(TenantPolicy()) != before
+
+
+def test_the_order_of_rules_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Order is meaning."""
+    before = policy_digest(TenantPolicy())
+    monkeypatch.setattr(digest, "GATES", {name: rules[::-1] for name, rules in GATES.items()})
+    assert policy_digest(TenantPolicy()) != before
+
+
+@settings(max_examples=40)
+@given(policies, policies)
+def test_equal_digests_mean_equal_policies(one: TenantPolicy, other: TenantPolicy) -> None:
+    """Up to the order within lists."""
+
+    def effective(policy: TenantPolicy) -> object:
+        return [
+            frozenset(value) if isinstance(value, tuple) else value
+            for value in (getattr(policy, name) for name in policy.__struct_fields__)
+        ]
+
+    assert (policy_digest(one) == policy_digest(other)) == (effective(one) == effective(other))
