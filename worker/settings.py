@@ -146,7 +146,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        wrong = error.errors()
         problems += [
             f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in wrong
         ]

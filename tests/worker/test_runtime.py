@@ -94,6 +94,8 @@ class House:
                 yield runtime, webhooks, admin
         finally:
             assert runtime.stop()
+            assert not runtime.alive
+            assert not runtime.ledger.alive
 
 
 @pytest.fixture
@@ -168,8 +170,9 @@ def test_the_admin_listener_shows_health_and_no_content(small: House) -> None:
         assert admin.get("/webhooks/acme/instagram").status_code == 404
         assert admin.post("/status").status_code == 405
         assert webhooks.get("/metrics").status_code == 404
-        runtime._draining = True
+        assert runtime.drain()
         assert admin.get("/readyz").status_code == 503
+        assert admin.get("/livez").status_code == 200
 
 
 def test_readiness_does_not_hang_on_the_store(house: House) -> None:

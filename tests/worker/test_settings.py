@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from worker.errors import ConfigurationError
 from worker.settings import PREFIX, Settings, load_settings
@@ -98,6 +99,13 @@ def test_every_wrong_variable_is_named_at_once_and_no_value_is_shown(monkeypatch
         load_settings()
     assert all(any(name in sentence for sentence in raised.value.sentences) for name in wrong)
     assert len(raised.value.sentences) == len(wrong)
+    assert "canary" not in str(raised.value)
+
+
+def test_settings_made_in_code_hide_their_values_too() -> None:
+    """The library's own error would quote what it was given."""
+    with pytest.raises(ValidationError) as raised:
+        Settings(webhook_listen_port="canary")  # type: ignore[arg-type]
     assert "canary" not in str(raised.value)
 
 
