@@ -305,12 +305,13 @@ class Intake:
             if not answered.done():
                 answered.set_result(Answer.UNAVAILABLE)
 
-    async def watch(self, server: uvicorn.Server) -> None:
+    async def watch(self, *servers: uvicorn.Server) -> None:
         """Once a second, end what takes too long. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(1)
             now = asyncio.get_running_loop().time()
-            end_overdue(server.server_state.connections, now)
+            for server in servers:
+                end_overdue(server.server_state.connections, now)
             self.expire(now)
 
 
@@ -375,7 +376,7 @@ class Listeners:
         self._started.set()
         webhooks = asyncio.create_task(self._webhooks.serve([self._webhook_socket]))
         admin = asyncio.create_task(self._admin.serve([self._admin_socket]))
-        watch = asyncio.create_task(self._intake.watch(self._webhooks))
+        watch = asyncio.create_task(self._intake.watch(self._webhooks, self._admin))
         await self._draining.wait()
         self._webhooks.should_exit = True
         await webhooks

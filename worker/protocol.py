@@ -1,7 +1,8 @@
 """HTTP as the public listener speaks it: uvicorn's httptools protocol with deadlines and bounds that it lacks.
 
-uvicorn 0.54 waits for ever for the rest of a request, buffers a header of any length (httptools collects it
-before anybody is told), and goes on after a request to upgrade. Here each of these ends the connection.
+uvicorn 0.54 waits for ever for the rest of a request and for whoever does not read its answers, buffers headers,
+trailers and pipelined requests without a bound (httptools collects a field before anybody is told), takes trailers
+for headers, and goes on after a request to upgrade. Here each of these ends the connection.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from worker.replies import raw_refusal
 
 _NEVER: Final = float("inf")
 _BACKLOG = 2048
+_MOST_PIPELINED: Final = 16
+"""Requests of one connection that may wait for the one before them. Platforms and proxies send one at a time."""
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +58,12 @@ class GuardedConfig(uvicorn.Config):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. ``_since`` is when the sender began with the request that it has not finished."""
+    """One connection.
+
+    ``_since`` is when the sender began with the request that it has not finished, ``_unread_since`` when it began
+    to leave answers unread. ``_overhead`` counts what came since the last byte of a body or the end of a request:
+    fields and chunk sizes, of which nobody sends much.
+    """
 
     def __init__(
         self,
@@ -67,9 +75,12 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._guard = config.guard
         self._since = self.loop.time()
+        self._unread_since = _NEVER
         self._in_headers = True
-        self._completed = False
-        self._header_bytes = 0
+        self._moved = False
+        self._fed = 0
+        self._overhead = 0
+        self._wrong = Refusal.MALFORMED_HTTP
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn the sender away at once where there are too many."""
@@ -84,7 +95,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._since == _NEVER:
             self._since = self.loop.time()
-        self._completed = False
+        self._moved = False
+        self._fed = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -93,11 +105,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._turn_away(Refusal.MALFORMED_HTTP)
             return
         except httptools.HttpParserError:
-            self._turn_away(Refusal.MALFORMED_HTTP)
+            self._turn_away(self._wrong)
             return
-        if self._in_headers and not self._completed:
-            self._header_bytes += len(data)
-            if self._header_bytes > self._guard.max_header_bytes:
+        if not self._moved:
+            self._overhead += len(data)
+            if self._overhead > self._guard.max_header_bytes:
                 self._turn_away(Refusal.HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -106,22 +118,46 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The rest is body."""
+        """The rest is body: a field that comes later finds nothing to be added to, which ends the connection."""
+        if self._overhead + self._fed > self._guard.max_header_bytes < self._header_size():
+            self._wrong = Refusal.HEADERS_TOO_LARGE
+            raise httptools.HttpParserError
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            raise httptools.HttpParserError
         self._in_headers = False
-        self._header_bytes = 0
+        self._overhead = 0
         super().on_headers_complete()
+        self.headers = ()  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        """Something of the body came."""
+        self._moved = True
+        self._overhead = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The sender has done its part."""
         self._since = _NEVER
-        self._in_headers = self._completed = True
+        self._in_headers = self._moved = True
+        self._overhead = 0
         super().on_message_complete()
 
     def end_if_overdue(self, now: float) -> None:
-        """Close the connection of a sender that takes too long."""
+        """End the connection of a sender that takes too long, over its request or over reading the answers."""
+        if self.transport.get_write_buffer_size() == 0:
+            self._unread_since = _NEVER
+        elif self._unread_since == _NEVER:
+            self._unread_since = now
+        elif now - self._unread_since > self._guard.request_seconds:
+            self._guard.refused(Refusal.TOO_SLOW)
+            self.transport.abort()
+            return
         patience = self._guard.header_seconds if self._in_headers else self._guard.request_seconds
         if now - self._since > patience and not self.transport.is_closing():
             self._turn_away(Refusal.TOO_SLOW)
+
+    def _header_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
     def _turn_away(self, refusal: Refusal) -> None:
         self._guard.refused(refusal)

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -613,6 +613,11 @@ MALFORMED = {
     "NUL in a header": LINE + b"x: a\0b\r\ncontent-length: 2\r\n\r\n[]",
     "bad chunk size": LINE + b"transfer-encoding: chunked\r\n\r\nzz\r\n[]\r\n0\r\n\r\n",
     "negative chunk size": LINE + b"transfer-encoding: chunked\r\n\r\n-2\r\n[]\r\n0\r\n\r\n",
+    "field after the body": LINE + b"transfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\nx: y\r\n\r\n",
+    "signature after the body": LINE.partition(b"x-hub")[0]
+    + b"transfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n"
+    + SIGNED
+    + b"\r\n\r\n",
     "no such method": b"BREW /webhooks/acme/whatsapp HTTP/1.1\r\n\r\n",
     "no such protocol": b"POST /webhooks/acme/whatsapp HTCPCP/1.0\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -650,14 +655,65 @@ def test_what_is_malformed_after_a_good_request_is_not_taken_for_its_answer(hous
     house.intake.answers([(house.ledger.taken[0], Answer.COMMITTED)])
 
 
-def test_an_endless_header_is_431(house: House) -> None:
+_CHUNKED_HEAD = (
+    b"POST /webhooks/acme/whatsapp HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n"
+)
+
+ENDLESS = {
+    "header": b"POST / HTTP/1.1\r\nx: ",
+    "target": b"GET /",
+    "trailer": _CHUNKED_HEAD + b"0\r\nx: ",
+    "chunk extension": _CHUNKED_HEAD + b"2;x=",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_endless_field_is_431(name: str, house: House) -> None:
     """The parser would collect it for ever."""
     with socket.create_connection(("127.0.0.1", house.port), timeout=10) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nx: " + b"y" * 1000)
+        connection.sendall(ENDLESS[name] + b"y" * 1000)
         time.sleep(0.05)
-        connection.sendall(b"y" * 4000)
+        connection.sendall(b"y" * 5000)
         assert _read_answer(connection).startswith(b"HTTP/1.1 431 ")
-    assert house.refusals == [Refusal.HEADERS_TOO_LARGE]
+    _until(lambda: house.intake.bytes_in_flight == 0)
+    assert set(house.refusals) - {Refusal.DISCONNECTED} == {Refusal.HEADERS_TOO_LARGE}
+
+
+def test_a_header_above_the_cap_is_431_however_it_is_cut(house: House) -> None:
+    """The same header gets the same answer in one piece and in many; a large body beside a small header is none."""
+    fields = b"x: " + b"y" * 4000 + b"\r\n"
+    assert house.raw(LINE + fields + b"content-length: 2\r\n\r\n[]").startswith(b"HTTP/1.1 431 ")
+    body = b"[" + b" " * 20_000 + b"]"
+    assert house.raw(_signed_head(body, b"content-length: %d" % len(body)) + body).startswith(
+        b"HTTP/1.1 200 "
+    )
+
+
+def test_requests_in_advance_are_bounded(house: House) -> None:
+    """Each that waits for the one before it costs a hundred times the bytes that it was sent in."""
+    house.ledger.answer = None
+    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as connection:
+        connection.sendall(LINE + b"content-length: 2\r\n\r\n[]" + b"GET / HTTP/1.1\r\n\r\n" * 100)
+        assert _read_answer(connection) == b""
+    assert house.refusals == [Refusal.MALFORMED_HTTP]
+
+
+def test_answers_that_nobody_reads_end_the_connection() -> None:
+    """Whoever asks and does not listen would keep a connection for ever."""
+    with running(request_seconds=1.2) as house, socket.socket() as connection:
+        house.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.settimeout(0.5)
+        connection.connect(("127.0.0.1", house.port))
+        server, asked = house.listeners._webhooks.server_state, 0
+        while server.total_requests == asked:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n" * 16)
+            asked += 16
+            with suppress(AssertionError):  # until no answer goes out any more
+                _until(lambda: server.total_requests == asked, 0.5)  # noqa: B023 - asked in this round
+        assert len(server.connections) == 1
+        _until(lambda: not server.connections)
+        assert house.refusals[-1] is Refusal.TOO_SLOW
 
 
 SLOW = {
@@ -665,6 +721,7 @@ SLOW = {
     "drips line ends": (b"", b"\r\n"),
     "drips headers": (b"POST /webhooks/acme/whatsapp HTTP/1.1\r\n", b"x: y\r\n"),
     "drips a second request": (LINE + b"content-length: 2\r\n\r\n[]POST / HTTP/1.1\r\n", b"x: y\r\n"),
+    "drips line ends after a request": (LINE + b"content-length: 2\r\n\r\n[]", b"\r\n"),
     "drips its body": (LINE + b"content-length: 1000\r\n\r\n", b" "),
     "drips chunks": (LINE + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     "drips after its refusal": (b"POST /nowhere HTTP/1.1\r\ncontent-length: 1000\r\n\r\n", b" "),
