@@ -23,7 +23,7 @@ MODULES = sorted(
 LOGS = {"worker/log.py", "worker/log_bridge.py"}
 """The only modules that know of logging and of standard output."""
 
-SHOWS = ("worker/commands/", "worker/cli.py", "worker/terminal.py")
+SHOWS = ("worker/commands/", "worker/cli.py", "worker/demo.py")
 """What a person at a terminal started may show something there."""
 
 
