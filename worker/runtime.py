@@ -144,7 +144,7 @@ class Runtime:
             with suppress(queue.Empty):
                 if signals.get(timeout=_LOOK_SECONDS) in _STOPPING:
                     return 0 if self.stop() else 1
-                self.tenants.reload(forced=True)
+                self._reload_now()
         # A thread that everything depends on has ended: whoever supervises us starts us again.
         self.stop()
         return 1
@@ -256,6 +256,12 @@ class Runtime:
         self.intake.serve(tenants)
         self.observer.tenants(tenants)
         self._say(Phase.TENANTS_LOADED)
+
+    def _reload_now(self) -> None:
+        try:
+            self.tenants.reload(forced=True)
+        except Exception as error:  # noqa: BLE001 - what is in force stays, and the worker goes on
+            self.observer.job_failed(RELOAD, error)
 
     def _turned_away(self, refusal: Refusal) -> None:
         self.observer.refused(refusal, STATUS[refusal])

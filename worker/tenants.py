@@ -73,10 +73,14 @@ class TenantSource(Private, frozen=True, kw_only=True):
     secrets: Secrets
     connectors: Mapping[str, Connector]
 
-    def files(self) -> dict[str, bytes]:
-        """The tenant files by name, each cut off one byte above the size limit. Raises OSError."""
-        found = sorted(path for path in self.directory.iterdir() if path.suffix == ".toml" and path.is_file())
-        return {path.name: _read(path) for path in found}
+    def files(self) -> dict[str, bytes | None]:
+        """The tenant files by name, cut off one byte above the size limit; None where one cannot be read.
+
+        Raises OSError when the directory cannot be read.
+        """
+        found = sorted(path for path in self.directory.iterdir() if path.suffix == ".toml")
+        # A link that leads nowhere is a file that cannot be read, not one that is gone.
+        return {path.name: _read(path) for path in found if path.is_file() or path.is_symlink()}
 
     def digest(self) -> bytes:
         """Changes when a tenant file or a file beside a tenant's secrets does. Raises OSError."""
@@ -116,8 +120,10 @@ def load_all(source: TenantSource, previous: Tenants = NOBODY) -> Tenants:
 
 
 def _load(
-    source: TenantSource, id_: str, file: str, text: bytes, previous: Version | None
+    source: TenantSource, id_: str, file: str, text: bytes | None, previous: Version | None
 ) -> tuple[Version | None, list[Problem]]:
+    if text is None:
+        return None, [Problem(file=file, key="", expected="expected a file that can be read")]
     if len(text) > MAX_FILE_BYTES:
         return None, [Problem(file=file, key="", expected=f"expected at most {MAX_FILE_BYTES} bytes")]
     entry, problems = read_tenant(file, text, source.connectors)
@@ -210,9 +216,12 @@ def _claims(version: Version | None) -> set[tuple[str, str]]:
     return {(name, account) for name, connector in connectors for account in connector.accounts}
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except OSError:
+        return None
 
 
 def _shown(name: str) -> str:

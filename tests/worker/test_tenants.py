@@ -225,6 +225,20 @@ def test_an_unreadable_directory_keeps_everything(house: House) -> None:
     assert len(after.problems) == 1
 
 
+def test_a_file_that_cannot_be_read_concerns_its_tenant_alone(house: House) -> None:
+    """It is not taken for a tenant that was removed; the others are loaded, and it keeps what it had."""
+    house.tenant("acme", ACME)
+    house.tenant("two", X_ONLY.format('"8"'))
+    before = house.load()
+    (house.tenants / "two.toml").unlink()
+    (house.tenants / "two.toml").symlink_to("nowhere")
+    assert house.load(before).versions == before.versions
+    fresh = house.load()
+    assert (set(fresh.versions), fresh.refused) == ({"acme"}, {"two"})
+    assert str(fresh.problems[0]) == "two.toml: expected a file that can be read"
+    house.source.digest()
+
+
 def test_a_missing_secret_refuses_to_start_that_connector_and_says_so(house: House) -> None:
     """The tenant's other connectors serve."""
     house.tenant("acme", ACME)

@@ -118,7 +118,7 @@ def _known(tenants: Tenants) -> list[str]:
 
 def _described(id_: str, source: TenantSource, tenants: Tenants, settings: Settings) -> dict[str, Any]:
     file = f"{id_}.toml"
-    entry, problems = read_tenant(file, source.files().get(file, b""), source.connectors)
+    entry, problems = read_tenant(file, source.files().get(file) or b"", source.connectors)
     version = tenants.versions.get(id_)
     wrong = [str(problem) for problem in tenants.problems if problem.file == file]
     if entry is None or version is None:
