@@ -234,7 +234,8 @@ def test_a_file_that_cannot_be_read_concerns_its_tenant_alone(house: House) -> N
     (house.tenants / "two.toml").symlink_to("nowhere")
     assert house.load(before).versions == before.versions
     fresh = house.load()
-    assert (set(fresh.versions), fresh.refused) == ({"acme"}, {"two"})
+    assert set(fresh.versions) == {"acme"}
+    assert fresh.refused == {"two"}
     assert str(fresh.problems[0]) == "two.toml: expected a file that can be read"
     house.source.digest()
 
