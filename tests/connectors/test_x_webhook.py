@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.contract import Credentials, MalformedPayload, SignatureRefused, WebhookAnswer, WebhookRequest
-from connectors.decode import decode
+from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
 from connectors.x.vocabulary import KEYS, Note, Why
 from connectors.x.webhook import SIGNATURE_HEADER, handshake, parse, sample_signature, verify
 from policies.event import Event, MessageReceived, Noted, Unrecognised
@@ -108,19 +107,12 @@ def test_a_post_is_no_challenge() -> None:
 @given(
     st.text(max_size=60) | st.sampled_from(['{"for_user_id":"1"}', '[{"data":{}}]', "[]", "{}", "NaN", "17"])
 )
-def test_no_answered_token_signs_a_delivery_that_carries_an_event(token: str) -> None:
-    """Token and body are signed alike: an answer must never be the signature of anything that counts."""
+def test_no_answered_token_signs_a_delivery(token: str) -> None:
+    """Token and body are signed alike: whoever asks must never get the signature of anything that is taken."""
     answer = _get(token)
     assert answer is not None
-    if answer.status != 200:
-        return
-    header = json.loads(answer.body)["response_token"]
-    assert _accepts(token.encode(), header)  # so it is: the oracle is real
-    try:
-        payload, _ = decode(token.encode())
-    except MalformedPayload:
-        return
-    assert all(isinstance(event, Unrecognised) for event in parse(payload, NOW))
+    if answer.status == 200:
+        assert not _accepts(token.encode(), json.loads(answer.body)["response_token"])
 
 
 # -- the signature ---------------------------------------------------------------------------------------
@@ -167,14 +159,13 @@ def test_an_empty_ring_verifies_nothing() -> None:
     assert not _accepts(BODY, "", Credentials(signing_secrets=()))
 
 
-@given(st.binary(max_size=64), st.integers(0, 7), st.data())
+@given(st.binary(max_size=64).map(b"{%b}".__mod__), st.integers(0, 7), st.data())
 def test_one_changed_bit_anywhere_is_refused(body: bytes, bit: int, data: st.DataObject) -> None:
     """In the body, whose exact bytes are signed, as in the signature."""
     header = _expected(CURRENT, body)
     assert _accepts(body, header)
-    if body:
-        at = data.draw(st.integers(0, len(body) - 1))
-        assert not _accepts(body[:at] + bytes([body[at] ^ (1 << bit)]) + body[at + 1 :], header)
+    at = data.draw(st.integers(0, len(body) - 1))
+    assert not _accepts(body[:at] + bytes([body[at] ^ (1 << bit)]) + body[at + 1 :], header)
     at = data.draw(st.integers(7, len(header) - 1))
     assert not _accepts(body, header[:at] + chr(ord(header[at]) ^ 1) + header[at + 1 :])
 
