@@ -10,10 +10,10 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
-from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from policies.event import Unrecognised
 from policies.message import Instant
@@ -28,6 +28,9 @@ MOST_EVENTS: Final = 2_000
 
 _TRIES = 8
 _BYTES_PER_EVENT = 1_000
+_ABOUT_DATA = frozenset({"22", "23", "54"})
+"""Classes of PostgreSQL's errors: data exception, integrity, a limit such as that of an index entry."""
+
 _DEADLOCK_OR_SERIALIZATION = frozenset({"40P01", "40001"})
 UNSTORABLE: Final = "unstorable"
 
@@ -115,10 +118,9 @@ class Ledger:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            examined = self._look_into(batch)
-            if examined:
+            if examined := self._look_into(batch):
                 self._write(examined)
-            self._between_batches()
+            self._tell(self._between_batches)
 
     def _next_batch(self) -> list[Waiting] | None:
         """All that waits, at least one delivery; None at the end."""
@@ -142,7 +144,12 @@ class Ledger:
         """What the requests say, governed; who did not send JSON is told so."""
         examined: list[tuple[Instant, Delivery]] = []
         for at, item in batch:
-            delivery = self._examine(item) if isinstance(item, Posted) else item
+            try:
+                delivery = self._examine(item) if isinstance(item, Posted) else item
+            except Exception as error:  # noqa: BLE001 - one request must not take the others along
+                self._failed(error, 1)
+                self._finish([item], Answer.UNAVAILABLE)
+                continue
             if delivery is None:
                 self._finish([item], Answer.NOT_JSON)
             else:
@@ -160,25 +167,24 @@ class Ledger:
         took = self._clock() - started
         self._finish(deliveries, Answer.COMMITTED)
         queued = {id(delivery): started - at for at, delivery in batch}
-        self._committed(
-            [
-                Committed(
-                    delivery=delivery,
-                    settled=settled,
-                    sequence=sequence,
-                    head=head.hex(),
-                    queued=queued[id(delivery)],
-                    commit=took,
-                    batch=len(batch),
-                )
-                for delivery, settled, sequence, head in settlements
-            ]
-        )
+        done = [
+            Committed(
+                delivery=delivery,
+                settled=settled,
+                sequence=sequence,
+                head=head.hex(),
+                queued=queued[id(delivery)],
+                commit=took,
+                batch=len(batch),
+            )
+            for delivery, settled, sequence, head in settlements
+        ]
+        self._tell(self._committed, done)
 
     def _recover(self, batch: list[tuple[Instant, Delivery]], error: Exception) -> None:
         """The store's fault: everybody is asked to come again. One delivery's fault: it alone is reduced."""
         self._failed(error, len(batch))
-        if isinstance(error, (OperationalError, RetryError, Raced)) or not _is_about_data(error):
+        if not _is_about_data(error):
             self._finish([delivery for _, delivery in batch], Answer.UNAVAILABLE)
         elif len(batch) > 1:
             for item in batch:
@@ -193,7 +199,14 @@ class Ledger:
             self._waiting.subtract(delivery.tenant.id for delivery in deliveries)
             self._waiting += Counter()  # forget tenants with nothing waiting
             self._total -= len(deliveries)
-        self._answers([(delivery, answer) for delivery in deliveries])
+        self._tell(self._answers, [(delivery, answer) for delivery in deliveries])
+
+    def _tell(self, whom: Callable[..., None], *news: Any) -> None:
+        """What becomes of the news is nothing to the writer."""
+        try:
+            whom(*news)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._failed(error, 0)
 
     def _commit(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
         """One transaction for all of them, tried again when replicas met on a row."""
@@ -244,6 +257,11 @@ def _is_worth_retrying(error: BaseException) -> bool:
 
 def _is_about_data(error: Exception) -> bool:
     """Whether another try would fail in the same way, whatever state the store is in."""
+    if isinstance(error, Raced):
+        return False
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if state is not None:
+        return state[:2] in _ABOUT_DATA
     return isinstance(error, (IntegrityError, DataError)) or not isinstance(error, SQLAlchemyError)
 
 
