@@ -179,4 +179,7 @@ def _is_newer(part: Part, than: Part | None) -> bool:
 
 
 def _spelt(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="deterministic")
+    try:
+        return msgspec.json.encode(value, order="deterministic")
+    except (ValueError, OverflowError):  # a lone surrogate, a number beyond all formats
+        return ascii(value).encode()

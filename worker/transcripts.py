@@ -175,7 +175,10 @@ def _entry(row: Any, parts: dict[str, Part]) -> Export:
 
 
 def iso(moment: Instant | None) -> str | None:
-    """ISO 8601 in UTC; None for an instant that is not there."""
+    """ISO 8601 in UTC; None for an instant that is not there, or in no calendar."""
     if not moment:
         return None
-    return (_EPOCH + timedelta(microseconds=moment)).isoformat().replace("+00:00", "Z")
+    try:
+        return (_EPOCH + timedelta(microseconds=moment)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return None
