@@ -32,6 +32,9 @@ from worker.tenants import Tenants
 LARGE_BODY: Final = 256 * 1024
 """A larger body is worked on in a thread, so that nobody else waits for it. Bytes."""
 
+SMALL_BODY: Final = 64 * 1024
+"""A body up to this size is taken however many bytes are in flight: the number of connections bounds these. Bytes."""
+
 _CALLBACK_BODY = 64 * 1024
 _LONGEST_CODE = 64
 _THREADED_AT_ONCE = 32
@@ -185,11 +188,10 @@ class Intake:
         refusal = self._refusal_of(headers, declared, cap)
         if refusal is not None:
             return self._refuse(refusal, route, declared)
-        held = declared
-        self.bytes_in_flight += held
+        size = 0
         try:
             chunks: list[bytes] = []
-            more, size = True, 0
+            more = True
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
@@ -197,28 +199,32 @@ class Intake:
                     return None
                 more = message["more_body"]
                 chunks.append(message["body"])
+                # What is announced costs nothing: only what came is held, and only large bodies have to share.
                 size += len(message["body"])
-                if size > held:  # its length was not declared
-                    refusal = self._refusal_of(headers, size - held, cap - held)
-                    if refusal is not None:
-                        return self._refuse(refusal, route, size)
-                    self.bytes_in_flight += size - held
-                    held = size
+                self.bytes_in_flight += len(message["body"])
+                refusal = self._overload(size, 0, cap)
+                if refusal is not None:
+                    return self._refuse(refusal, route, size)
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             if route.kind is Kind.DELIVERIES:
                 return await self._deliver(route, headers, body)
             return await self._call_back(route, body)
         finally:
-            self.bytes_in_flight -= held
+            self.bytes_in_flight -= size
 
-    def _refusal_of(self, headers: Mapping[bytes, bytes], size: int, cap: int) -> Refusal | None:
+    def _refusal_of(self, headers: Mapping[bytes, bytes], declared: int, cap: int) -> Refusal | None:
         if b"content-encoding" in headers:
             return Refusal.CONTENT_ENCODING
         if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             return Refusal.MALFORMED_HTTP
+        return self._overload(declared, declared, cap)
+
+    def _overload(self, size: int, to_come: int, cap: int) -> Refusal | None:
+        """Whoever fills the room with large bodies, even with such as never end, keeps no small one out."""
         if size > cap:
             return Refusal.TOO_LARGE
-        return Refusal.BUSY if self.bytes_in_flight + size > self._limits.bytes_in_flight else None
+        full = self.bytes_in_flight + to_come > self._limits.bytes_in_flight
+        return Refusal.BUSY if full and size > SMALL_BODY else None
 
     async def _deliver(self, route: Route, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
         loop = asyncio.get_running_loop()

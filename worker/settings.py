@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     max_bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
         default=32 << 20,
-        description="Bodies held at one time, all together; beyond it senders are told to come back.",
+        description="Bodies held at one time, all together; beyond it those larger than 64 KiB are told to come back.",
     )
     max_connections: Count = Field(default=800, description="Connections to the public listener at one time.")
     max_header_bytes: Bytes = Field(default=16 << 10, description="Request line and headers of one request.")

@@ -48,7 +48,7 @@ from policies.tenant import TenantPolicy
 from tests.collected import Collected
 from worker.admission import Route, examine
 from worker.inbound import Answer, Answers, Delivery, Posted
-from worker.intake import LARGE_BODY, Found, Intake, Limits, Listeners
+from worker.intake import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
 from worker.log_lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
 from worker.metrics import Metrics
 from worker.observe import Observer
@@ -559,21 +559,54 @@ def test_a_commit_that_takes_too_long_is_503() -> None:
 
 
 def test_more_bytes_than_may_be_in_flight_are_503() -> None:
-    """All bodies together have a bound, declared or not, and it is free again afterwards."""
-    with running(bytes_in_flight=1000) as house:
-        assert house.post(b"[]" + b" " * 2000).status_code == 503
-        body = b"[]" + b" " * 2000
+    """All large bodies together have a bound, declared or not, and it is free again afterwards."""
+    with running(bytes_in_flight=2 * SMALL_BODY) as house:
+        body = b"[" + b" " * 2 * SMALL_BODY + b"]"
+        assert house.post(body).status_code == 503
         answer = house.raw(_signed_head(body, b"transfer-encoding: chunked") + _chunked(body))
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert house.intake.bytes_in_flight == 0
-        assert house.post().status_code == 200
+        assert house.post(body[:1] + body[-SMALL_BODY:]).status_code == 200
+        assert house.refusals == [Refusal.BUSY] * 2
+
+
+def test_announced_bodies_keep_nobody_out() -> None:
+    """Room is taken by what came, not by what was promised: a head costs nothing."""
+    with running(bytes_in_flight=2 * SMALL_BODY) as house:
+        promises = [_begun(house, _signed_head(b"", b"content-length: 131072")) for _ in range(20)]
+        assert house.post(b"[" + b" " * (SMALL_BODY + 1) + b"]").status_code == 200
+        _end(promises)
+
+
+def test_large_bodies_that_never_end_keep_no_small_one_out() -> None:
+    """Whoever holds all the room there is holds it against other large bodies alone."""
+    with running(bytes_in_flight=2 * SMALL_BODY) as house:
+        begin = _signed_head(b"", b"transfer-encoding: chunked") + b"fffff\r\n" + b" " * (SMALL_BODY - 1)
+        held = [_begun(house, begin) for _ in range(3)]
+        _until(lambda: house.intake.bytes_in_flight > 2 * SMALL_BODY)
+        assert house.post(b"[" + b" " * SMALL_BODY + b"]").status_code == 503
+        assert house.post(b"[" + b" " * (SMALL_BODY - 2) + b"]").status_code == 200
+        _end(held)
+        _until(lambda: house.intake.bytes_in_flight == 0)
+        assert house.post(b"[" + b" " * SMALL_BODY + b"]").status_code == 200
+
+
+def _begun(house: House, data: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", house.port), timeout=10)
+    connection.sendall(data)
+    return connection
+
+
+def _end(connections: list[socket.socket]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def test_a_sender_that_hangs_up_in_its_body_frees_what_it_held(house: House) -> None:
     """Nothing stays behind of a request that never came to its end."""
     with socket.create_connection(("127.0.0.1", house.port)) as connection:
         connection.sendall(_signed_head(b"", b"content-length: 100000") + b"[")
-        _until(lambda: house.intake.bytes_in_flight == 100_000)
+        _until(lambda: house.intake.bytes_in_flight == 1)
     _until(lambda: house.intake.bytes_in_flight == 0)
     assert house.refusals == [Refusal.DISCONNECTED]
 
