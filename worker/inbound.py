@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from policies.event import Event, MessageEdited, MessageReceived, Unrecognised
+from policies.event import Event, MessageEdited, MessageReceived, Noted, Unrecognised
 from policies.gate import decide
 from policies.message import Content, Instant, Message, Private
-from policies.rules import NEVER_RECORD
+from policies.rules import NEVER_RECORD, facebook_cdn
 from policies.tenant import Facts
 from policies.verdict import Outcome, Reason
 from worker.tenants import Tenant, TenantConnector
@@ -122,7 +122,7 @@ RULE_FAILED: Final = "rule_failed"
 def govern(event: Event, facts: Facts) -> Governed:
     """Run NEVER_RECORD on an event. An event whose rules fail is reduced to a shape: fail closed."""
     if not isinstance(event, (MessageReceived, MessageEdited)):
-        return Governed(event)
+        return _without_message(event)
     decision = decide(event.message, facts, NEVER_RECORD)
     if decision.outcome is Outcome.ALLOWED:
         return Governed(event)
@@ -137,6 +137,20 @@ def govern(event: Event, facts: Facts) -> Governed:
         shape = f"message:{event.message.kind}"
         return Governed(Unrecognised(account=event.account, shape=shape, why=RULE_FAILED), decision.reasons)
     return Governed(_with(event, decision.message), decision.reasons)
+
+
+def _without_message(event: Event) -> Governed:
+    """Receipts, consents and the like hold identifiers alone; one that is a CDN URL is no identifier (SM-6)."""
+    if isinstance(event, (Noted, Unrecognised)) or not _holds_cdn_url(event):
+        return Governed(event)
+    return Governed(Unrecognised(account=event.account, shape="identifier", why=RULE_FAILED))
+
+
+def _holds_cdn_url(event: Event) -> bool:
+    try:
+        return facebook_cdn.stands_in(event)
+    except Exception:  # noqa: BLE001 - what cannot be judged is not kept
+        return True
 
 
 def _with(event: MessageReceived | MessageEdited, message: Message) -> MessageReceived | MessageEdited:
