@@ -168,3 +168,11 @@ def test_a_refusal_to_start_is_a_sentence_and_a_line(worker: Worker) -> None:
     assert process.returncode == 2
     assert errors.startswith(b"sluicegate: SLUICEGATE_MASTER_KEY_FILE: there is no ")
     assert [json.loads(line)["phase"] for line in output.splitlines()] == ["refused_to_start"]
+
+
+def test_a_worker_leaves_no_core_dump(worker: Worker) -> None:
+    """It would hold bodies that no rule has seen yet, and keys."""
+    with worker.running():
+        limits = Path(f"/proc/{worker.process.pid}/limits").read_text()
+    (core,) = (line.split() for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core[4:6] == ["0", "0"]

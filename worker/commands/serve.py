@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import Final
 
 from worker import log_bridge
@@ -23,6 +24,8 @@ def serve() -> None:
     standard output; `sluicegate logs` shows them as a table. Exit code 2: something has to be changed first.
     """
     settings = load_settings()
+    # A core dump would hold bodies that no rule has seen yet, and keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     log = Log(_STANDARD_OUTPUT, wall_clock, settings.log_lines)
     log_bridge.install(log)
     log.start()
