@@ -20,6 +20,9 @@ from policies.message import Json
 MAX_DEPTH: Final = 64
 """Deeper payloads are not understood by anybody; both parsers recurse."""
 
+MAX_VALUES: Final = 300_000
+"""More values than Meta's largest delivery (3 MB, 1000 updates) could hold. Each costs forty times its two bytes."""
+
 _MAX_DIGITS: Final = 4000  # int() and str() refuse somewhat longer ones
 _ALL_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -36,9 +39,9 @@ _string = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 def decode(body: bytes) -> tuple[Json, bool]:
     """The JSON value in ``body`` and whether characters in it had to be replaced.
 
-    Raises MalformedPayload, without the body in it or in its chain, when it is not JSON or too deep.
+    Raises MalformedPayload, without the body in it or in its chain, when it is not JSON, too deep or too full.
     """
-    if _too_deep(body):
+    if _too_full(body) or _too_deep(body):
         raise MalformedPayload
     value, damaged = _parse(body)
     if not any(sign in body for sign in _SUSPICIOUS):
@@ -96,6 +99,17 @@ def _too_deep(body: bytes) -> bool:
             return bool(inner_gone)
         brackets = inner_gone
     return True
+
+
+def _too_full(body: bytes) -> bool:
+    """Cheap upper bounds first: a value takes two bytes at least, and texts hold commas and brackets too."""
+    if len(body) <= 2 * MAX_VALUES or _values(body) <= MAX_VALUES:
+        return False
+    return _values(_string.sub(b"", body)) > MAX_VALUES
+
+
+def _values(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def _cleaned(value: Json) -> tuple[Json, bool]:

@@ -33,6 +33,12 @@ from worker.tenants import Tenant, TenantConnector, Tenants
 INTERNAL: Final = "internal"
 """Why of an authentic delivery that this code failed on: counted, answered 200, and a fault in the log."""
 
+TOO_MANY: Final = "too_many"
+"""Why of what stands for all that a delivery held beyond MOST_EMPTY."""
+
+MOST_EMPTY: Final = 1000
+"""Events without content that are told one by one: Meta's largest batch. Two bytes of a body are enough for one."""
+
 _PREFIX = "/webhooks/"
 _MOST_QUERY_FIELDS = 16
 _NOTHING: Mapping[str, str] = {}
@@ -212,18 +218,23 @@ def _collect(
 ) -> tuple[list[Governed], int]:
     """The tenant's own events, governed, and how many were somebody else's."""
     events: list[Governed] = []
-    foreign = 0
+    foreign = empty = 0
     accounts = source.accounts
     try:
         for event in source.connector.parse(payload, now):
             own = event if event.account in accounts else _adopted(event, accounts)
             if own is None:
                 foreign += 1
-            else:
+                continue
+            is_empty = isinstance(own, (Noted, Unrecognised))
+            empty += is_empty
+            if empty <= MOST_EMPTY or not is_empty:
                 events.append(govern(own, facts))
     except Exception as error:  # noqa: BLE001 - one bad item never fails its batch
         report(error)
-        events.append(_internal())
+        events.append(_counted(INTERNAL))
+    if empty > MOST_EMPTY:
+        events.append(_counted(TOO_MANY, f"x{empty - MOST_EMPTY}"))
     return events, foreign
 
 
@@ -242,8 +253,8 @@ def _adopted(event: Event, accounts: frozenset[str]) -> Event | None:
     return event if isinstance(event, (Unrecognised, Noted)) else None
 
 
-def _internal() -> Governed:
-    return Governed(Unrecognised(account="", shape="", why=INTERNAL))
+def _counted(why: str, shape: str = "") -> Governed:
+    return Governed(Unrecognised(account="", shape=shape, why=why))
 
 
 def _fields(query: bytes) -> dict[str, str]:

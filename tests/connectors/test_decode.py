@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import MalformedPayload
-from connectors.decode import MAX_DEPTH, decode
+from connectors.decode import MAX_DEPTH, MAX_VALUES, decode
 from policies.message import Json
 
 GONE = "\ufffd"
@@ -162,6 +162,15 @@ def test_no_bytes_make_decoding_fail_otherwise(body: bytes) -> None:
         return
     json.dumps(value, allow_nan=False).encode()
     assert value == _mended(value)
+
+
+def test_the_fullest_payload_that_is_read() -> None:
+    """Exactly MAX_VALUES, whatever commas and brackets stand in its texts; one more is refused."""
+    texts = json.dumps(["[{,}]" * 200_000, '\\",[']).encode()
+    full = b"[" + texts + b",0" * (MAX_VALUES - 3) + b"]"
+    assert len(decode(full)[0]) == MAX_VALUES - 2
+    with pytest.raises(MalformedPayload):
+        decode(full[:-1] + b",0]")
 
 
 MEGABYTES = 3_000_000

@@ -46,7 +46,7 @@ from policies.message import (
 )
 from policies.tenant import TenantPolicy
 from tests.collected import Collected
-from worker.admission import Route, examine
+from worker.admission import MOST_EMPTY, TOO_MANY, Route, examine
 from worker.inbound import Answer, Answers, Delivery, Posted
 from worker.intake import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
 from worker.log_lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
@@ -370,6 +370,18 @@ def test_one_bad_item_never_fails_its_batch(house: House) -> None:
     assert (kept[1].why, len(kept)) == ("internal", 2)
     assert house.faults[0].exception == "ValueError"
     assert CANARY not in str(house.log.lines)
+
+
+def test_what_holds_nothing_is_told_one_by_one_up_to_a_thousand(house: House) -> None:
+    """Two bytes could ask for a decision and a line each; what has content is kept however much stands before it."""
+    nothing = [("1", "shape"), ("", "noted")] * 700
+    assert house.post([*nothing, ("1", "hello")]).status_code == 200
+    (delivery,) = house.ledger.taken
+    *told, message, rest = [item.event for item in delivery.events]
+    assert len(told) == MOST_EMPTY
+    assert isinstance(message, MessageReceived)
+    assert isinstance(rest, Unrecognised)
+    assert (rest.account, rest.why, rest.shape) == ("", TOO_MANY, "x400")
 
 
 @pytest.mark.parametrize("length", [LARGE_BODY - 1000, LARGE_BODY + 1000])
