@@ -21,6 +21,9 @@ RINGS: Final = tuple(field.name for field in msgspec.structs.fields(Credentials)
 _MAX_ACCOUNT = 512
 _plain_key = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _place = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)")
+# The parser's time grows with the square of a key's parts, and ours have three.
+_part = rb"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_endless_key = re.compile(rb"(?<![\w-])%b(?:[ \t]*+\.[ \t]*+%b){64}" % (_part, _part))
 _host = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
@@ -82,6 +85,9 @@ class _Reader:
         self.problems.append(Problem(file=self.file, key=key, expected=expected))
 
     def document(self, text: bytes) -> dict[str, Any] | None:
+        if _endless_key.search(text):
+            self.wrong("", "expected keys of fewer parts")
+            return None
         try:
             return tomllib.loads(text.decode())
         except UnicodeDecodeError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -79,8 +81,8 @@ class TenantSource(Private, frozen=True, kw_only=True):
         Raises OSError when the directory cannot be read.
         """
         found = sorted(path for path in self.directory.iterdir() if path.suffix == ".toml")
-        # A link that leads nowhere is a file that cannot be read, not one that is gone.
-        return {path.name: _read(path) for path in found if path.is_file() or path.is_symlink()}
+        # A link that leads nowhere, or a pipe, is a file that cannot be read, not one that is gone.
+        return {path.name: _read(path) for path in found}
 
     def digest(self) -> bytes:
         """Changes when a tenant file or a file beside a tenant's secrets does. Raises OSError."""
@@ -218,8 +220,9 @@ def _claims(version: Version | None) -> set[tuple[str, str]]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
+        # A pipe would keep whoever opens it waiting for a writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            return file.read(MAX_FILE_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
     except OSError:
         return None
 

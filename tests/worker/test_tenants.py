@@ -240,6 +240,40 @@ def test_a_file_that_cannot_be_read_concerns_its_tenant_alone(house: House) -> N
     house.source.digest()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/proc/self/mem")])
+def test_what_is_no_file_is_neither_waited_for_nor_taken_for_a_removed_tenant(
+    make: Callable[[Path], None], house: House
+) -> None:
+    """A pipe, a directory, a file whose content the system refuses, and a link to a pipe."""
+    house.tenant("acme", ACME)
+    house.tenant("two", X_ONLY.format('"8"'))
+    before = house.load()
+    (house.tenants / "two.toml").rename(house.tenants / "two")
+    make(house.tenants / "two.toml")
+    (house.tenants / "three.toml").symlink_to("two.toml")
+    after = house.load(before)
+    assert (after.versions, after.refused) == (before.versions, frozenset({"three"}))
+
+
+ENDLESS_KEYS = {
+    "bare": b"a." * 500_000 + b"a = 1",
+    "quoted": b'"a b" . ' * 100_000 + b"a = 1",
+    "literal": b"''." * 300_000 + b"a = 1",
+    "table": b"[" + b"a." * 500_000 + b"a]",
+    "inline": b"a = {" + b"a\t.\t" * 200_000 + b"a = 1}",
+    "one long part": b"a" * 1_000_000 + b" = 1",
+    "many short keys": b"a.b.c = 1\n" * 100_000,
+    "quotes without an end": b"'\"" * 500_000,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ENDLESS_KEYS.values(), ids=ENDLESS_KEYS.keys())
+def test_a_file_of_endless_keys_takes_no_time(text: bytes) -> None:
+    """The parser would work on it for hours, and every tenant's reload would wait."""
+    assert read_tenant("acme.toml", text, CONNECTORS)[0] is None
+
+
 def test_a_missing_secret_refuses_to_start_that_connector_and_says_so(house: House) -> None:
     """The tenant's other connectors serve."""
     house.tenant("acme", ACME)
