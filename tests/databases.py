@@ -38,6 +38,11 @@ class Databases:
         """Which of ``ENGINES``."""
         return self.store_url.partition(":")[0].partition("+")[0]
 
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+        return Path(self.store_url.removeprefix("sqlite:///")).parent
+
     def store(self) -> Store:
         """Open the store."""
         return open_store(self.store_url)

@@ -53,6 +53,14 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it answers."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._started(deadline):
+            # After SIGKILL the old server's children need a moment to notice.
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.directory / "log").read_text())
+            time.sleep(0.1)
+
+    def _started(self, deadline: float) -> bool:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.directory / "data", *self._options()],
@@ -63,11 +71,11 @@ class Server:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call
                 **self._as,
             )
-        deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self.directory / "log").read_text())
+                return False
             time.sleep(0.02)
+        return True
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: in good order (SIGINT), at once (SIGQUIT), or as if the machine had stopped (SIGKILL)."""
@@ -105,6 +113,14 @@ class Server:
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://postgres@/{database}?host={self.directory}"
+
+    def tablespace(self, directory: Path) -> str:
+        """Let databases be made in a directory; the tablespace's name."""
+        if self._as:
+            os.chown(directory, self._as["user"], self._as["group"])
+        where = sql.SQL("CREATE TABLESPACE elsewhere LOCATION {}").format(sql.Literal(str(directory)))
+        self.execute(where)
+        return "elsewhere"
 
     def _address(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.directory}&connect_timeout=5"

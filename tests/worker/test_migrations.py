@@ -250,8 +250,7 @@ def test_sqlite_is_set_up_for_durability_and_deletion(sqlite: Databases) -> None
 
 def test_database_files_are_their_owner_s_alone(provisioner: Provisioner) -> None:
     """The database, its log and its index hold personal data: mode 0600, directory 0700, whatever the umask."""
-    databases = provisioner.empty("sqlite")
-    directory = Path(databases.store_url.removeprefix("sqlite:///")).parent / "made"
+    directory = provisioner.empty("sqlite").directory / "made"
     databases = Databases.below(directory)
     databases.migrate()
     with databases.opened() as (store, keyring):
@@ -268,7 +267,7 @@ def test_database_files_are_their_owner_s_alone(provisioner: Provisioner) -> Non
 
 def test_what_is_deleted_is_overwritten(sqlite: Databases) -> None:
     """secure_delete: a deleted row's bytes are gone from the file."""
-    path = Path(sqlite.store_url.removeprefix("sqlite:///"))
+    path = sqlite.directory / "sluicegate.db"
     with sqlite.opened() as (store, _):
         with store.transaction() as tx:
             tx.execute(text("INSERT INTO counter VALUES ('canary-4711', 1, 'x', '', 'noted', '', 1)"))
