@@ -164,9 +164,9 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 - the writer outlives whatever a batch holds
             self._recover(batch, error)
             return
-        took = self._clock() - started
+        took = max(0, self._clock() - started)  # the clock may be set back at any moment
         self._finish(deliveries, Answer.COMMITTED)
-        queued = {id(delivery): started - at for at, delivery in batch}
+        queued = {id(delivery): max(0, started - at) for at, delivery in batch}
         done = [
             Committed(
                 delivery=delivery,
