@@ -35,10 +35,13 @@ class Checkpointer:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, after what it is doing."""
+        """End the thread, after what it is doing. When the writer has ended: its connection is closed too."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._writers is not None:
+            self._writers.close()
+            self._writers = None
 
     def between_batches(self) -> None:
         """On the writer's thread, outside a transaction: finish the pass when the log has grown long."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,11 +36,11 @@ SQLITE_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit is on disk before it is answered
     "secure_delete=ON",
-    "wal_autocheckpoint=0",  # worker/store/checkpoint.py does it
     "busy_timeout=10000",
     "temp_store=MEMORY",
     "cache_size=-16384",
 )
+_ATTENDED: Final = (*SQLITE_PRAGMAS, "wal_autocheckpoint=0")  # worker/store/checkpoint.py does it
 
 
 class StoreError(Exception):
@@ -190,7 +191,8 @@ def _engine(url: URL, schema: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         # hide_parameters: an error of the driver must not print what was being stored.
         engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
+        pragmas = SQLITE_PRAGMAS if schema == KEYRING else _ATTENDED
+        event.listen(engine, "connect", partial(_prepare_sqlite, pragmas))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     options = [
@@ -209,10 +211,10 @@ def _engine(url: URL, schema: str) -> Engine:
         raise StoreError("PostgreSQL needs the extra: pip install 'sluicegate[postgres]'") from None
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
+    for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
