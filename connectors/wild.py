@@ -18,6 +18,7 @@ _MAX_INTEGER_ID = 10**_MAX_ID  # str() raises for integers of some thousand digi
 _MAX_INTEGER = 2**63 - 1
 _EARLIEST = 946_684_800 * MICROSECONDS  # 2000-01-01
 _LATEST = 4_102_444_800 * MICROSECONDS  # 2100-01-01
+_numeric = re.compile(r"\+?[0-9][0-9 ()-]{0,31}\Z")
 _digits = re.compile(r"-?\d{1,20}(?:\.\d{1,9})?\Z")
 
 
@@ -50,6 +51,12 @@ def identifier(value: Json) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _MAX_INTEGER_ID else None
     return None
+
+
+def numeric(value: Json) -> str | None:
+    """An id or a number to call in digits, as platforms name accounts, numbers and templates: never a text."""
+    given = identifier(value)
+    return given if given is not None and _numeric.match(given) else None
 
 
 def integer(value: Json) -> int | None:

@@ -31,7 +31,7 @@ def changed(account: str, field: str, value: Value, occurred_at: Instant) -> Acc
         aspect=aspect,
         state=state,
         occurred_at=occurred_at,
-        subject=wild.identifier(subject) or "",
+        subject=wild.numeric(subject) or "",
         detail=detail,
     )
 

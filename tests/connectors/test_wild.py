@@ -74,6 +74,28 @@ def test_an_identifier_is_a_string_or_an_integer(value: Json, expected: str | No
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("330000000000001", "330000000000001"),
+        (15550100777, "15550100777"),
+        ("+1 (555) 010-0777", "+1 (555) 010-0777"),
+        ("somebody@example.org", None),
+        ("1 Robin", None),
+        ("\u0661\u0662", None),
+        ("7" * 34, None),
+        ("7\n", None),
+        (-7, None),
+        ("", None),
+        (["7"], None),
+    ],
+    ids=_label,
+)
+def test_a_numeric_id_is_no_text(value: Json, expected: str | None) -> None:
+    """It stands in the store in the clear: nothing that somebody wrote fits in."""
+    assert wild.numeric(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
         (7, 7),
         ("7", 7),
         ("-7", -7),
