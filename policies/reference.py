@@ -14,7 +14,6 @@ from policies.rules import GATES, RULE_PACK
 from policies.verdict import ReasonCode
 
 NOT_OF_A_RULE: Final = {
-    ReasonCode.ENCRYPTED: "End-to-end encrypted chat (X): the connector counts it, and no rule ever sees its content.",
     ReasonCode.POLICY_ERROR: (
         "A rule raised: the message is withheld (quarantine); before NEVER_RECORD is through, only its shape is kept."
     ),

@@ -17,7 +17,6 @@ class ReasonCode(StrEnum):
     STORY_SHARE = "story_share"
     FACEBOOK_CDN = "facebook_cdn"
     VIEW_ONCE = "view_once"
-    ENCRYPTED = "encrypted"
     TENANT_HOST = "tenant_host"
     TENANT_KIND = "tenant_kind"
     TENANT_STANDBY = "tenant_standby"

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
 from worker.store.engine import KEYRING, Store, StoreError
@@ -79,13 +78,6 @@ class Keyring:
             raise StoreError(
                 "the master key is not the one of this keyring: give the right key file"
             ) from None
-
-    def is_new(self) -> bool:
-        """Whether no keyring has been made here yet."""
-        try:
-            return self.store.revision() is None
-        except SQLAlchemyError:
-            raise StoreError("the keyring database does not answer") from None
 
     def tenant_key(self, tenant: str, purpose: str) -> bytes:
         """The tenant's key for ``purpose``, made at first use and durable before it is returned."""

@@ -56,7 +56,6 @@ class Refusal(StrEnum):
 class Phase(StrEnum):
     """Where in its life the process is."""
 
-    STARTING = "starting"
     READY = "ready"
     TENANTS_LOADED = "tenants_loaded"
     DRAINING = "draining"

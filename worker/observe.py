@@ -117,10 +117,6 @@ class Observer:
                 )
             )
 
-    def say(self, line: Line) -> None:
-        """Any other line."""
-        self._log.emit(line)
-
     def _count_batch(self, batch: Sequence[Committed], now: Instant) -> None:
         """Count by the batch: a counter's lock is taken once for all of its deliveries."""
         deliveries: Tally[Place2] = {}

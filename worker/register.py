@@ -87,11 +87,6 @@ class Register:
         held = self._held.get(key)
         return held is not None and held.record.state is State.UNSENT
 
-    def record(self, key: bytes) -> Record | None:
-        """What is known of the message."""
-        held = self._held.get(key)
-        return None if held is None else held.record
-
     def merge(self, key: bytes, place: Place, told: Record) -> tuple[Record | None, Record]:
         """Join what was told (``place``: connector, account); the record before (None: unheard of) and after."""
         self._places[key] = place

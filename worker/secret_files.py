@@ -52,14 +52,6 @@ class Secrets(Private, frozen=True, kw_only=True):
             raise SecretRefused("a secret of one line")
         return value
 
-    def permissions(self, tenant: str, reference: str) -> int | None:
-        """The mode bits of a secret's file; None where there is no such file."""
-        try:
-            with self._opened(tenant, reference.removeprefix("file:")) as descriptor:
-                return stat.S_IMODE(os.fstat(descriptor).st_mode)
-        except (OSError, SecretRefused):
-            return None
-
     def states(self, tenant: str) -> Iterator[tuple[str, int, int, int, int]]:
         """What tells whether a file beside this tenant's secrets changed: name, inode, size, times."""
         try:

@@ -214,17 +214,15 @@ def test_an_unreachable_keyring_says_so(databases: Databases) -> None:
     """In a sentence of ours where a person reads it."""
     nowhere = Databases(databases.store_url, "postgresql+psycopg://nobody@127.0.0.1:1/none").keyring()
     with pytest.raises(StoreError, match="does not answer"):
-        nowhere.is_new()
-    with pytest.raises(StoreError, match="does not answer"):
         nowhere.check()
     with pytest.raises(SQLAlchemyError):
         nowhere.tenant_key("acme", PSEUDONYM)
     nowhere.close()
 
 
-def test_a_keyring_is_new_until_it_is_migrated(keyring: Keyring, tmp_path: Path) -> None:
-    """Looking for one does not make one."""
+def test_looking_for_a_keyring_does_not_make_one(keyring: Keyring, tmp_path: Path) -> None:
+    """Where none is, there is no schema; only migrating makes one."""
     missing = Databases.below(tmp_path / "none").keyring()
-    assert missing.is_new()
+    assert missing.store.revision() is None
     assert not (tmp_path / "none").exists()
-    assert not keyring.is_new()
+    assert keyring.store.revision() is not None

@@ -68,7 +68,6 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     unsent: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     ignored: bool = False
-    known_object: bool = True
 
     def forbidden(self) -> frozenset[str]:
         """The URLs that may not be kept, in any spelling."""
