@@ -83,20 +83,20 @@ ATTACKS: dict[str, Callable[[str, str], dict[str, str]]] = {
     "truncated to a half": lambda name, value: {name: value[: len(value) // 2]},
     "longer by one": lambda name, value: {name: value + "0"},
     "first character changed": lambda name, value: {
-        name: "sha256=" + ("0" if value[7] != "0" else "1") + value[8:]
+        name: _anew(value, lambda old: _another(old[0]) + old[1:])
     },
     "upper-case": lambda name, value: {name: value.upper()},
-    "upper-case digest": lambda name, value: {name: "sha256=" + value.removeprefix("sha256=").upper()},
+    "upper-case digest": lambda name, value: {name: _anew(value, str.upper)},
     "space before": lambda name, value: {name: " " + value},
     "line feed after": lambda name, value: {name: value + "\n"},
     "carriage return and more": lambda name, value: {name: value + "\r\nx: y"},
     "two in one": lambda name, value: {name: f"{value},{value}"},
     "U+0000 after": lambda name, value: {name: value + "\x00"},
-    "beyond ASCII": lambda name, value: {name: "sha256=" + "é" * (len(value) - 7)},
-    "full-width digits": lambda name, value: {name: "sha256=" + "０" * (len(value) - 7)},
-    "lone surrogate": lambda name, value: {name: "sha256=\ud800"},
-    "all zeros": lambda name, value: {name: "sha256=" + "0" * (len(value) - 7)},
-    "another header's name": lambda name, value: {"x-signature": value},
+    "beyond ASCII": lambda name, value: {name: _anew(value, lambda old: "é" * len(old))},
+    "full-width digits": lambda name, value: {name: _anew(value, lambda old: "０" * len(old))},
+    "lone surrogate": lambda name, value: {name: _anew(value, lambda old: "\ud800")},
+    "all zeros": lambda name, value: {name: _anew(value, lambda old: "0" * len(old))},
+    "another header's name": lambda name, value: {f"{name}-2": value},
     "the legacy header only": lambda name, value: {"x-hub-signature": "sha1=" + _digest("sha1", as_hex=True)},
     "sha1 in the header": lambda name, value: {name: "sha1=" + _digest("sha1", as_hex=True)},
     "sha1 called sha256": lambda name, value: {name: "sha256=" + _digest("sha1", as_hex=True)},
@@ -105,17 +105,31 @@ ATTACKS: dict[str, Callable[[str, str], dict[str, str]]] = {
         name: "sha256=" + _digest("sha256", as_hex=value.endswith("="))
     },
     "the digest of the body without a key": lambda name, value: {
-        name: "sha256=" + hmac.digest(b"", BODY, "sha256").hex()
+        name: _anew(value, lambda old: hmac.digest(b"", BODY, "sha256").hex())
     },
 }
+
+
+def _anew(value: str, change: Callable[[str], str]) -> str:
+    """The value with its digest changed, behind the same prefix where it has one."""
+    prefix = "sha256=" if value.startswith("sha256=") else ""
+    return prefix + change(value.removeprefix(prefix))
+
+
+def _another(character: str) -> str:
+    return "1" if character == "0" else "0"
 
 
 @every_connector
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_signature_that_is_not_exactly_right_is_refused(connector: Connector, attack: str) -> None:
     """In form or in value."""
-    ((name, value),) = connector.sample_signature(BODY, SECRET).items()
-    assert not accepts(connector, ATTACKS[attack](name, value))
+    right = connector.sample_signature(BODY, SECRET)
+    ((name, value),) = right.items()
+    forged = ATTACKS[attack](name, value)
+    if forged == right:
+        pytest.skip("of this platform's signatures, this is a right one")
+    assert not accepts(connector, forged)
 
 
 @every_connector
