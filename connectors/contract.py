@@ -66,7 +66,9 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     body of Meta's deauthorise and data-deletion callbacks, None where the platform has none.
     ``needs`` are the credential rings without which the connector does not start.
     ``has_aliases``: whether its messages may be known by several ids (an X post's edit chain).
-    ``sample_signature`` gives the headers of a correctly signed body, for replay and conformance.
+    ``sample_signature`` gives the headers of a correctly signed body, for replay and conformance; ``verify``
+    is shown no header but these, which is why there is one of them and its name depends on nothing.
+    ``signs_with`` is what the platform calls the secret that signs: files are named after it.
     """
 
     name: str
@@ -78,3 +80,4 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ("signing_secrets",)
     signed_request: Callable[[bytes, Credentials, Instant], SignedRequest] | None = None
     has_aliases: bool = False
+    signs_with: str = "signing_secret"

@@ -24,6 +24,7 @@ def _meta(channel: Channel, parse: Parse) -> Connector:
         sample_signature=meta.sample_signature,
         needs=("signing_secrets", "verify_tokens"),
         signed_request=meta.signed_request,
+        signs_with="app_secret",
     )
 
 
@@ -39,6 +40,7 @@ _ROWS: Final = (
         parse=x.parse,
         sample_signature=x.sample_signature,
         has_aliases=True,
+        signs_with="consumer_secret",
     ),
 )
 

@@ -110,9 +110,7 @@ def _token(connector: str) -> str:
 
 
 def _signing(connector: Connector) -> str:
-    """Meta calls it the app secret, X the consumer secret."""
-    word = "app_secret" if _greets(connector) else "consumer_secret"
-    return f"{connector.name}_{word}"
+    return f"{connector.name}_{connector.signs_with}"
 
 
 def _quoted(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -39,12 +40,7 @@ def message_id(connector: str) -> str:
 
 def text(connector: str, scene: Scene, words: str, id_: str = "") -> bytes:
     """The person sends a plain text message; on X a direct message."""
-    id_ = id_ or message_id(connector)
-    if connector == "whatsapp":
-        return whatsapp(scene, {"id": id_, "type": "text", "text": {"body": words}})
-    if connector == "x":
-        return x_direct_message(scene, id_, words)
-    return messaging(connector, scene, {"message": {"mid": id_, "text": words}})
+    return _TEXT[connector](scene, id_ or message_id(connector), words)
 
 
 def whatsapp(scene: Scene, message: dict[str, Json]) -> bytes:
@@ -104,3 +100,18 @@ def x_post_deleted(scene: Scene, id_: str) -> bytes:
 
 def _body(payload: Json) -> bytes:
     return msgspec.json.encode(payload)
+
+
+_TEXT: Final[Mapping[str, Callable[[Scene, str, str], bytes]]] = {
+    "whatsapp": lambda scene, id_, words: whatsapp(
+        scene, {"id": id_, "type": "text", "text": {"body": words}}
+    ),
+    "facebook": lambda scene, id_, words: messaging(
+        "facebook", scene, {"message": {"mid": id_, "text": words}}
+    ),
+    "instagram": lambda scene, id_, words: messaging(
+        "instagram", scene, {"message": {"mid": id_, "text": words}}
+    ),
+    "x": x_direct_message,
+}
+"""By connector, a person's plain text in its wire format: scene, message id and words to a body."""

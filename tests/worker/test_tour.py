@@ -1,4 +1,4 @@
-"""The tour tells a whole story: all four connectors, fresh ids each time, bodies that mean what the titles say."""
+"""The tour tells a whole story: every connector, fresh ids each time, bodies that mean what the titles say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def events(stop: tour.Stop) -> list[Event]:
 
 
 def test_every_connector_is_on_the_way() -> None:
-    """All four are visited, and each stop happens on the tenant's own account, about its own message."""
+    """Each is visited, and each stop happens on the tenant's own account, about its own message."""
     stops = tour.stops(ACCOUNTS)
     assert {stop.connector for stop in stops} == set(CONNECTORS)
     for stop in stops:

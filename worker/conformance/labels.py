@@ -17,11 +17,8 @@ from worker import samples
 from worker.errors import ConfigurationError
 
 CONNECTOR_OF: Final = {
-    "whatsapp": "whatsapp",
+    **{name: name for name in CONNECTORS},
     "messenger": "facebook",
-    "facebook": "facebook",
-    "instagram": "instagram",
-    "x": "x",
     # A sequence names no channel: its bodies do.
     "whatsapp_business_account": "whatsapp",
     "page": "facebook",
