@@ -173,10 +173,11 @@ class Message(Private, frozen=True, kw_only=True):
     """One message or interaction. All but ``content`` is identity and is never amended.
 
     ``id`` is the platform's message id, or one that the connector derives from what it has where the
-    platform gives none; ``account`` is the tenant's page, handle or number; ``reply_to`` is the platform
-    id of the quoted message; ``standby`` that another application owned the thread; ``history`` that it
-    came from a history synchronisation; ``also_known_as`` are further ids of the same message (an X post's
-    edit chain).
+    platform gives none; ``account`` is the tenant's page, handle or number; ``person`` is the other side of
+    the conversation, whoever spoke; ``reply_to`` is the platform id of the quoted message; ``thread`` the
+    platform's id of the conversation, where it tells one (a group); ``standby`` that another application
+    owned the thread; ``history`` that it came from a history synchronisation; ``also_known_as`` are further
+    ids of the same message (an X post's edit chain).
     """
 
     channel: Channel

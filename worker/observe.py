@@ -29,8 +29,6 @@ _SECOND = 1_000_000
 
 Word = TypeVar("Word")
 Tally = dict[Word, int]
-Place2 = tuple[str, str]
-Place3 = tuple[str, str, str]
 
 
 class Observer:
@@ -119,10 +117,10 @@ class Observer:
 
     def _count_batch(self, batch: Sequence[Committed], now: Instant) -> None:
         """Count by the batch: a counter's lock is taken once for all of its deliveries."""
-        deliveries: Tally[Place2] = {}
-        sizes: Tally[Place2] = {}
-        events: Tally[Place3] = {}
-        reasons: Tally[Place3] = {}
+        deliveries: Tally[tuple[str, str]] = {}
+        sizes: Tally[tuple[str, str]] = {}
+        events: Tally[tuple[str, str, str]] = {}
+        reasons: Tally[tuple[str, str, str]] = {}
         for one in batch:
             delivery = one.delivery
             tenant, connector = place = delivery.tenant.id, delivery.source.connector.name
