@@ -20,8 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import connectors
+from connectors.contract import Connector
 from connectors.fixture_text import as_json
-from policies.event import Event, Unrecognised
+from connectors.registry import CONNECTORS
+from policies.event import Event, Noted, Unrecognised
 from policies.message import Instant, Json
 
 NOW: Instant = 1_790_000_000_000_000
@@ -33,7 +35,12 @@ _NAME = re.compile(r"[a-z0-9_]+__[a-z0-9_]+\Z")
 FIXTURES = sorted(path for path in _ROOT.glob("*/fixtures/*.json") if not path.name.endswith(_SUFFIX))
 EXPECTED = sorted(_ROOT.glob(f"*/fixtures/*{_SUFFIX}"))
 
-HOSTILE: list[Json] = [None, -1.5, 10**30, "", "x" * 600, [[]], {}, {"id": [], "type": {}}]
+CANARY = "CANARY7F3A"
+HOSTILE: list[Json] = [
+    *(None, -1.5, 10**30, "", "x" * 600, [[]], {}, {"id": [], "type": {}}),
+    *(CANARY, {CANARY: CANARY}),
+]
+UNHEARD_OF: list[Json] = [None, -1.5, "x", {}, {"a": 1}, [{}], [1]]
 
 
 def _label(path: Path) -> str:
@@ -72,12 +79,15 @@ def _replaced(tree: Json, path: tuple[Any, ...], value: Json) -> Json:
 
 
 def _survives(path: Path, payload: Json) -> None:
-    """Parsing yields events of the closed list that can be stored as JSON; a shape's reason is a plain word."""
+    """Parsing yields events of the closed list that can be stored as JSON; what is logged of them is ours."""
     for event in _parser(path)(payload, NOW):
         msgspec.json.encode(event)
+        if isinstance(event, Noted):
+            assert re.fullmatch("[a-z_]+", event.what)
         if isinstance(event, Unrecognised):
             assert re.fullmatch("[a-z_]+", event.why)
             assert len(event.shape) <= 400
+            assert CANARY not in event.shape
 
 
 every_fixture = pytest.mark.parametrize("path", FIXTURES, ids=_label)
@@ -124,6 +134,13 @@ def test_no_value_of_a_wrong_kind_in_any_place_makes_parsing_fail(path: Path) ->
     for place in _places(payload):
         for value in HOSTILE:
             _survives(path, _replaced(payload, place, value))
+
+
+@pytest.mark.parametrize("payload", UNHEARD_OF, ids=repr)
+@pytest.mark.parametrize("connector", CONNECTORS.values(), ids=CONNECTORS)
+def test_what_is_no_delivery_leaves_its_shape(connector: Connector, payload: Json) -> None:
+    """Authentic and not understood is counted, never passed over in silence."""
+    assert [type(event) for event in connector.parse(payload, NOW)] == [Unrecognised]
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

@@ -255,16 +255,18 @@ def messages(said: st.SearchStrategy[Content] | None = None) -> st.SearchStrateg
 planted = messages(contents(st.one_of(cdn_urls(), texts)))
 """Messages with disguised CDN URLs as texts, ids, titles, keys, leaves and names."""
 
-policies = st.builds(
-    TenantPolicy,
-    remove_hosts=st.sampled_from(((), ("example.org",), ("evil.example", "bücher.example"))),
-    never_record_kinds=st.lists(st.sampled_from(MessageKind), max_size=2, unique=True).map(tuple),
-    record_standby=st.booleans(),
-    record_history=st.booleans(),
-    record_profiles=st.booleans(),
-    record_media_references=st.booleans(),
-    oldest_days=st.integers(1, 3650),
-)
+TUNING: Final[dict[str, st.SearchStrategy[object]]] = {
+    "remove_hosts": st.sampled_from(((), ("example.org",), ("evil.example", "bücher.example"))),
+    "never_record_kinds": st.lists(st.sampled_from(MessageKind), max_size=2, unique=True).map(tuple),
+    "record_standby": st.booleans(),
+    "record_history": st.booleans(),
+    "record_profiles": st.booleans(),
+    "record_media_references": st.booleans(),
+    "oldest_days": st.integers(1, 3650),
+}
+"""Every field of a tenant's policy."""
+
+policies = st.builds(TenantPolicy, **TUNING)
 """Tenants that switch and tune whatever can be."""
 
 facts = st.builds(Facts, now=st.just(NOW), policy=policies, unsent=st.booleans())

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from policies.gate import Rule, decide
 from policies.message import EPHEMERAL_STORY, Content, Media, MediaKind, Message
 from policies.rules import BEFORE_TRANSCRIPT, GATES, NEVER_RECORD
-from policies.tenant import Facts
+from policies.tenant import Facts, TenantPolicy
 from policies.verdict import Outcome, ReasonCode
 from tests.policies.strategies import (
     CANARY,
     CDN_HOSTS,
     CDN_PATHS,
     DISGUISES,
+    TUNING,
     facts,
     known,
     message,
@@ -130,3 +131,8 @@ def test_any_rule_of_any_gate_that_raises_withholds_the_message(table: str) -> N
         decision = decide(message(text="hello"), known(), broken)
         assert decision.outcome is Outcome.QUARANTINED
         assert (decision.reasons[-1].code, decision.reasons[-1].rule) == (ReasonCode.POLICY_ERROR, rule.name)
+
+
+def test_the_tenants_above_tune_whatever_can_be() -> None:
+    """A new setting without a strategy would be judged at its default alone."""
+    assert set(TUNING) == set(TenantPolicy.__struct_fields__)
