@@ -11,12 +11,14 @@ import msgspec
 
 from policies.gate import Rule
 from policies.rules import GATES, RULE_PACK
+from policies.sms import reasons as sms
 from policies.verdict import ReasonCode
 
 NOT_OF_A_RULE: Final = {
     ReasonCode.POLICY_ERROR: (
         "A rule raised: the message is withheld (quarantine); before NEVER_RECORD is through, only its shape is kept."
     ),
+    **sms.WORDS,
 }
 """Reason codes that the tables do not name, and where they come from."""
 

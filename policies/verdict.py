@@ -26,6 +26,28 @@ class ReasonCode(StrEnum):
     UNSENT = "unsent"
     TOO_OLD = "too_old"
     POLICY_ERROR = "policy_error"
+    # Outbound texts, before what they say is looked at (policies/sms/; its reasons.py has the clauses).
+    SENDER_UNKNOWN = "sender_unknown"
+    SENDER_MALFORMED = "sender_malformed"
+    SENDER_NOT_VALID = "sender_not_valid"
+    SENDER_INBOUND_ONLY = "sender_inbound_only"
+    SENDER_COUNTRY = "sender_country"
+    SENDER_KIND = "sender_kind"
+    SENDER_UNREGISTERED = "sender_unregistered"
+    SENDER_GENERIC = "sender_generic"
+    SENDER_PROTECTED = "sender_protected"
+    SENDER_LOOKALIKE = "sender_lookalike"
+    RECIPIENT_MALFORMED = "recipient_malformed"
+    RECIPIENT_INVALID = "recipient_invalid"
+    RECIPIENT_PREMIUM = "recipient_premium"
+    RECIPIENT_EMERGENCY = "recipient_emergency"
+    OPTED_OUT = "opted_out"
+    OPT_OUT_UNCLEAR = "opt_out_unclear"
+    QUIET_HOURS = "quiet_hours"
+    ZONE_UNKNOWN = "zone_unknown"
+    SEND_AFTER = "send_after"
+    SEND_EXPIRED = "send_expired"
+    NETWORK_SHARE = "network_share"
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
