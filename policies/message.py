@@ -116,10 +116,6 @@ class MediaKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-EPHEMERAL_STORY: Final = frozenset({MediaKind.STORY, MediaKind.STORY_MENTION, MediaKind.STORY_REPLY})
-"""Attachment kinds whose content is somebody's story (SM-6, SM-8)."""
-
-
 class IdentifierKind(StrEnum):
     """What a person can be known by. Identity is a set of identifiers, never only a phone number."""
 

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 import connectors
 from connectors.contract import Connector
-from connectors.fixture_text import as_json
 from connectors.registry import CONNECTORS
 from policies.event import Event, Noted, Unrecognised
 from policies.message import Instant, Json
+from tests.connectors.fixture_text import as_json
 
 NOW: Instant = 1_790_000_000_000_000
 
