@@ -26,7 +26,8 @@ from connectors.decode import decode
 from policies.event import Event, MessageEdited, MessageReceived, Noted, Unrecognised
 from policies.message import Instant, Json, Private
 from policies.tenant import Facts
-from worker.inbound import Delivery, Governed, Posted, govern
+from worker.govern import govern
+from worker.inbound import Delivery, Governed, Posted
 from worker.log_lines import Refusal
 from worker.tenants import Tenant, TenantConnector, Tenants
 

@@ -18,8 +18,7 @@ from policies.gate import Rule
 from policies.message import Content, Identifier, IdentifierKind, Message
 from policies.tenant import Facts, TenantPolicy
 from tests.policies.strategies import CANARY
-from worker import inbound
-from worker.inbound import govern
+from worker.govern import govern
 
 NOW = 1_790_000_000_000_000
 URL = f"https://scontent.cdninstagram.com/v/{CANARY}.jpg"
@@ -93,6 +92,6 @@ def test_a_rule_that_raises_leaves_a_shape(monkeypatch: pytest.MonkeyPatch) -> N
         raise RuntimeError(CANARY)
 
     rule = Rule(name="broken", check=broken, clauses=("SM-6",))  # type: ignore[arg-type]
-    monkeypatch.setattr(inbound, "NEVER_RECORD", (rule,))
+    monkeypatch.setattr("worker.govern.NEVER_RECORD", (rule,))
     governed = govern(message(CANARY), facts())
     assert governed.event == Unrecognised(account="1", shape="message:text", why="rule_failed")
