@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -12,6 +13,8 @@ from worker.log_lines import FaultLine, Level, Place
 
 _MOST_FRAMES: Final = 12
 _MOST_CAUSES: Final = 4
+_OURS: Final = frozenset({"worker", "connectors", "policies"})
+_STANDARD_LIBRARY: Final = f"python3.{sys.version_info.minor}"
 
 
 def fault(place: Place, error: BaseException, affected: int = 0) -> FaultLine:
@@ -40,9 +43,12 @@ def frames(trace: TracebackType | None) -> list[str]:
 def short_path(path: str) -> str:
     """A source file below its package: no directory of this machine."""
     parts = PurePath(path).parts
-    for root in ("site-packages", "dist-packages", "python3.11"):
+    for root in ("site-packages", "dist-packages", _STANDARD_LIBRARY):
         if root in parts:
             return "/".join(parts[parts.index(root) + 1 :])
+    for at in range(len(parts) - 1, -1, -1):
+        if parts[at] in _OURS:
+            return "/".join(parts[at:])
     return "/".join(parts[-2:])
 
 

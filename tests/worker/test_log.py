@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import queue
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ import pytest
 from policies.verdict import Reason, ReasonCode
 from tests.collected import Collected
 from worker import log_bridge
-from worker.faults import exception_types, fault, frames
+from worker.faults import exception_types, fault, frames, short_path
 from worker.log import Log
 from worker.log_lines import (
     DecisionLine,
@@ -418,3 +419,18 @@ def test_what_cannot_be_written_becomes_a_fault() -> None:
     pipe.log.emit(RefusalLine(tenant="\ud800", connector="", refusal=Refusal.METHOD, status=405, size=0))
     pipe.log.emit(job())
     assert [line["line"] for line in pipe.lines()] == ["fault", "job"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/worker/checkout/worker/store/engine.py", "worker/store/engine.py"),
+        ("/opt/venv/lib/python3.12/site-packages/worker/store/engine.py", "worker/store/engine.py"),
+        (queue.__file__, "queue.py"),
+        ("/home/somebody/script.py", "somebody/script.py"),
+        ("<string>", "<string>"),
+    ],
+)
+def test_a_place_is_named_below_its_package(path: str, shown: str) -> None:
+    """The same file has the same name wherever it was installed."""
+    assert short_path(path) == shown
