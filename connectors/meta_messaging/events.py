@@ -38,7 +38,7 @@ from policies.event import (
 from policies.message import Content, Identifier, Json, MessageKind
 
 MAX_EDIT_NUMBER: Final = 2**31 - 1
-"""Nobody edits that often; a store's integer column ends there."""
+"""Nobody edits that often."""
 
 Reader = Callable[[Item, dict[str, Json]], Iterable[Event]]
 
