@@ -41,7 +41,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Governance for messaging webhooks: rules run before anything is recorded.\n\n"
-    "Settings are environment variables, SLUICEGATE_*; `sluicegate doctor` lists and checks them.",
+    "Settings are environment variables, SLUICEGATE_*: `sluicegate doctor --settings` lists them, `sluicegate doctor`"
+    " checks them.",
 )
 
 

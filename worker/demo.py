@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from connectors.registry import CONNECTORS
-from worker import tour
+from worker import samples, tour
 from worker.opening import Opened, prepare_data_directory
 from worker.plain import plain
+from worker.samples import Scene
 from worker.settings import Settings
 from worker.tenants import Tenant
 from worker.transcripts import export, message_ref
@@ -48,6 +50,14 @@ def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
             lines.append(f'{ring} = ["file:{secret}"]')
         lines.append("")
     yield settings.tenants_dir / f"{TENANT}.toml", "\n".join(lines)
+
+
+def sample(settings: Settings) -> Path:
+    """A body for Instagram that can be changed and posted; written where there is none."""
+    body = samples.text("instagram", Scene.fresh(ACCOUNTS["instagram"]), "Change my words and my mid.")
+    path = settings.data_dir / "sample.json"
+    _write_once(path, msgspec.json.format(body, indent=2).decode() + "\n")
+    return path
 
 
 def _write_once(path: Path, text: str) -> bool:
@@ -93,27 +103,27 @@ def table(seen: Sequence[tour.Seen]) -> RenderableType:
     return shown
 
 
-def next_steps(url: str, admin_url: str, log: Path, program: str) -> RenderableType:
-    """What to try now; ``program`` is how this command was called."""
+def next_steps(url: str, admin_url: str, log: Path, sample: Path, program: str) -> RenderableType:
+    """What to try now; ``program`` is how this command was called, ``sample`` a body to change and post."""
     commands = (
         ("what was kept", f"{program} transcript show --tenant {TENANT}"),
         ("the log as a table", f"{program} logs {log}"),
         ("every rule and its clause", f"{program} policy list"),
         ("the tenant and its accounts", f"{program} tenants show {TENANT}"),
-        ("a delivery of your own", f"{program} replay FILE --tenant {TENANT} --connector instagram"),
+        ("a delivery of your own", f"{program} replay {sample} --tenant {TENANT} --connector instagram"),
         ("what is misconfigured", f"{program} doctor"),
         ("an examination of it all", f"{program} conform"),
     )
-    shown = Table.grid(padding=(0, 3))
-    for what, command in commands:
-        shown.add_row(Text(f"  {what}"), Text(command, style="bold"))
+    width = max(len(what) for what, _ in commands)
+    # Whole lines, however narrow the screen is: a command that is broken in two cannot be copied.
+    shown = [Text.assemble(f"  {what:{width}}   ", (command, "bold")) for what, command in commands]
     return Group(
         Text("\nThe worker goes on; Ctrl-C ends it."),
         Text(
             f"  webhooks  {url}\n  status    {admin_url}/status\n  metrics   {admin_url}/metrics\n  log       {log}"
         ),
-        Text("\nTo try in another terminal:"),
-        shown,
+        Text(f"\nTo try in another terminal, in {Path.cwd()}:"),
+        *shown,
     )
 
 

@@ -131,6 +131,12 @@ class Settings(BaseSettings):
         return SecretStr(_sqlite(self.data_dir / "keyring.db"))
 
     @property
+    def local_url(self) -> str:
+        """Where a process on this machine reaches the webhook listener."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.webhook_host, self.webhook_host)  # noqa: S104 - nothing is bound here
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.webhook_listen_port}"
+
+    @property
     def external_url(self) -> str:
         """PUBLIC_URL, or else what the listener is bound to."""
         host = f"[{self.webhook_host}]" if ":" in self.webhook_host else self.webhook_host
@@ -162,13 +168,14 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     for given, value in environment.items():
         name = given.upper()
-        if not name.startswith(PREFIX) or name in known or _is_foreign(name, value):
+        if not name.startswith(PREFIX) or name.removeprefix(PREFIX) in known or _is_foreign(name, value):
             continue
-        alike = get_close_matches(name, known, n=1, cutoff=0.7)
-        yield f"{given}: no such setting" + (f"; is {alike[0]} meant?" if alike else "")
+        alike = get_close_matches(name.removeprefix(PREFIX), known, n=2, cutoff=0.7)
+        meant = " or ".join(PREFIX + one for one in alike)
+        yield f"{given}: no such setting" + (f"; is {meant} meant?" if meant else "")
 
 
 def _is_foreign(name: str, value: str) -> bool:

@@ -103,7 +103,7 @@ class _Reader:
         for key in table:
             if key not in known:
                 shown = key if _plain_key.fullmatch(key) else "(unprintable key)"
-                self.wrong(f"{path}{shown}", f"no such key, but one of: {', '.join(known)}")
+                self.wrong(f"{path}{shown}", f"a key that is one of: {', '.join(known)}")
 
     def table(
         self, parent: Mapping[str, Any], path: str, key: str, *, required: bool = True

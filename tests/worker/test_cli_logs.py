@@ -165,6 +165,13 @@ def test_a_file_that_is_not_there_is_said_plainly() -> None:
     assert "cannot be read" in str(result.exception)
 
 
+@pytest.mark.parametrize("option", ["--disposition", "--reason"])
+def test_a_word_that_no_line_can_hold_is_refused(option: str) -> None:
+    """A table that is empty because of a slip would look like an answer."""
+    result = CliRunner().invoke(app, ["logs", "/dev/null", option, "stord"])
+    assert f"{option}: expected one of " in str(result.exception)
+
+
 def test_the_schemas_page_is_printed_as_it_is() -> None:
     """This is how docs/log-schema.md is made."""
     assert shown("--schema") == schema()

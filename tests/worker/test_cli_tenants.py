@@ -144,6 +144,13 @@ def test_show_tells_where_secrets_come_from_and_not_what_they_are(data: Path) ->
     assert shown["connectors"]["whatsapp"]["signing_secrets"] == ["file:whatsapp_app_secret"]
     assert shown["connectors"]["whatsapp"]["in_service"] is True
     assert shown["connectors"]["whatsapp"]["webhook"] == "http://127.0.0.1:8080/webhooks/acme/whatsapp"
+    told = run("tenants", "show").stdout
+    assert "the defaults" in told
+    assert "http://127.0.0.1:8080/webhooks/acme/whatsapp" in told
+    assert "file:whatsapp_app_secret" in told
+    file = data / "tenants" / "acme.toml"
+    file.write_text(file.read_text() + "[policy]\noldest_days = 30\n")
+    assert ": oldest_days = 30\n" in run("tenants", "show").stdout
     for words in (("tenants", "show"), ("tenants", "show", "--json")):
         assert "hush" not in run(*words).stdout
 
@@ -173,6 +180,13 @@ def test_every_reason_code_is_explained(code: ReasonCode) -> None:
     result = run("policy", "explain", code.value)
     assert result.exit_code == 0
     assert len(result.stdout) > 40
+
+
+def test_a_clause_is_explained_by_its_rules() -> None:
+    """Whoever reads the terms asks by clause."""
+    told = run("policy", "explain", "sm-9").stdout
+    assert "unsent  SM-9" in told
+    assert "too_old  SM-9" in told
 
 
 def test_an_unknown_reason_is_told_its_neighbour() -> None:

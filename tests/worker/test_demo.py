@@ -92,6 +92,8 @@ def test_the_tour_of_a_whole_worker(tmp_path: Path) -> None:
     with _demo(tmp_path, ports) as again:
         _assert_tour(again.shown(tmp_path / "screen"))
         assert again.ended(signal.SIGINT) == 0
+        assert "replay data/sample.json --tenant demo" in (tmp_path / "screen").read_text()
+        assert (tmp_path / "data" / "sample.json").exists()
     lines = (tmp_path / "data" / "demo.log").read_bytes().splitlines()
     assert {msgspec.json.decode(line)["line"] for line in lines} >= {"delivery", "decision", "lifecycle"}
 

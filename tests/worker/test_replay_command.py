@@ -6,12 +6,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from connectors.contract import Credentials, WebhookRequest
 from connectors.registry import CONNECTORS
+from worker import samples
+from worker.cli import app
 from worker.commands import replay as command
 from worker.commands.replay import post, replay, tenant_connector
 from worker.errors import ConfigurationError, Unavailable
+from worker.samples import Scene
 from worker.settings import Settings, load_settings
 from worker.tenants import TenantConnector
 
@@ -112,6 +116,27 @@ def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     body.write_bytes(BODY)
     with pytest.raises(ConfigurationError, match="expected an address"):
         replay([body], "acme", "instagram", url)
+
+
+@pytest.mark.parametrize(("account", "told"), [("1", "200"), ("2", "200 (nothing kept: ")])
+def test_a_body_of_another_account_leaves_nothing_and_that_is_said(
+    account: str, told: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker answers 200 all the same; the default address is that of the settings."""
+    asked: list[str] = []
+    http, _ = client(200)
+
+    def connected(base_url: str, **_: object) -> httpx.Client:
+        asked.append(base_url)
+        return http
+
+    monkeypatch.setattr(httpx, "Client", connected)
+    (settings.data_dir / "body.json").write_bytes(samples.text("instagram", Scene.fresh(account), "words"))
+    result = CliRunner().invoke(
+        app, ["replay", str(settings.data_dir / "body.json"), "-tacme", "-cinstagram"]
+    )
+    assert (result.exit_code, asked) == (0, ["http://127.0.0.1:8080"])
+    assert f"body.json: {told}" in result.stdout
 
 
 @pytest.mark.usefixtures("settings")

@@ -59,6 +59,18 @@ def test_a_misspelt_variable_is_told_the_right_name(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SLUICEGATE_TENANT_DIR", "/x")
     with pytest.raises(ConfigurationError, match="is SLUICEGATE_TENANTS_DIR meant"):
         load_settings()
+    monkeypatch.setenv("SLUICEGATE_WEBHOOK_PORT", "8081")
+    with pytest.raises(ConfigurationError, match="or SLUICEGATE_WEBHOOK_LISTEN_PORT meant"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:8081"), ("::", "http://[::1]:8081"), ("10.0.0.1", "http://10.0.0.1:8081")],
+)
+def test_this_machine_reaches_its_own_listener(host: str, url: str) -> None:
+    """What listens everywhere listens on loopback too."""
+    assert Settings(webhook_host=host, webhook_listen_port=8081).local_url == url
 
 
 @pytest.mark.parametrize(

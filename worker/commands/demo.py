@@ -80,9 +80,16 @@ def _tour(runtime: Runtime, console: Console, log: Path) -> None:
             )
         else:
             console.print(show.table(show.travel(url, version.tenant, runtime.opened)))
-        console.print(show.next_steps(url, admin_url, log, sys.argv[0]))
+        steps = show.next_steps(url, admin_url, log, show.sample(settings), _program())
+        console.print(steps, soft_wrap=True)
     except Exception as error:  # noqa: BLE001 - Ctrl-C may take the worker away in the middle of it
         console.print(f"The tour was broken off ({type(error).__name__}).")
+
+
+def _program() -> str:
+    """How this command can be called from here again: below this directory by its place in it."""
+    program = Path(sys.argv[0])
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _address(host: str, port: int) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -15,7 +16,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from policies.verdict import ReasonCode
 from worker.errors import ConfigurationError
+from worker.inbound import Disposition
 from worker.log_schema import schema
 from worker.plain import plain
 
@@ -35,6 +38,8 @@ _COLOURS: Final = {
     "unrecognised": "yellow",
 }
 _SHOWN_FIRST: Final = ("event", "disposition", "dispositions", "refusal", "status", "phase", "reasons")
+_SHORTENED: Final = {"head": 16}
+"""What is long and only ever compared: in the table its beginning is enough."""
 _OMITTED: Final = {*_COLUMNS, "level", *_SHOWN_FIRST}
 
 Line = Mapping[str, Any]
@@ -68,6 +73,8 @@ def logs(  # noqa: PLR0913 - the options of the command
     if page:
         typer.echo(schema(), nl=False)
         return
+    _check("--disposition", disposition, Disposition)
+    _check("--reason", reason, ReasonCode)
     fits = _filter(tenant=tenant, connector=connector, disposition=disposition, reason=reason)
     console = _Console()
     try:
@@ -79,6 +86,12 @@ def logs(  # noqa: PLR0913 - the options of the command
                 console.print(_as_json(line) if json else _row(line))
     except (BrokenPipeError, KeyboardInterrupt):
         _leave_quietly()
+
+
+def _check(option: str, word: str | None, known: type[StrEnum]) -> None:
+    """A word that no line can hold would show an empty table."""
+    if word is not None and word not in set(known):
+        raise ConfigurationError(f"{option}: expected one of {', '.join(known)}")
 
 
 def _leave_quietly() -> None:
@@ -187,7 +200,7 @@ def _value(line: Line, name: str) -> str:
         return " ".join(f"{plain(str(word))}={plain(str(count))}" for word, count in value.items())
     if isinstance(value, list):
         return ",".join(plain(str(item)) for item in value)
-    return plain(str(value))
+    return plain(str(value))[: _SHORTENED.get(name)]
 
 
 def _colour(line: Line, name: str) -> str:

@@ -18,7 +18,7 @@ from policies.verdict import ReasonCode
 from worker.errors import ConfigurationError
 from worker.plain import plain
 
-app = typer.Typer(help="List the rules, explain reason codes.", no_args_is_help=True)
+app = typer.Typer(help="List the rules, explain reason codes.", no_args_is_help=True, add_completion=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -42,10 +42,12 @@ def list_(*, json: AsJson = False) -> None:
 
 @app.command()
 def explain(
-    word: Annotated[str, typer.Argument(help="A reason code or a rule's name.")], *, json: AsJson = False
+    word: Annotated[str, typer.Argument(help="A reason code, a rule's name, or a clause.")],
+    *,
+    json: AsJson = False,
 ) -> None:
-    """Say which rules give a reason, or what a rule does and which clauses it serves."""
-    found = [row for row in rows() if word == row.rule or word in row.reasons]
+    """Say which rules give a reason or serve a clause, or what a rule does and which clauses it serves."""
+    found = [row for row in rows() if word == row.rule or word in row.reasons or word.upper() in row.clauses]
     alone = {code.value: words for code, words in NOT_OF_A_RULE.items()}.get(word)
     if not found and alone is None:
         raise ConfigurationError(_unknown(word))

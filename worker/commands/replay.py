@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ import httpx
 import typer
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from connectors.contract import MalformedPayload
+from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from worker.errors import ConfigurationError, Unavailable
 from worker.plain import plain
@@ -18,6 +21,7 @@ from worker.settings import Settings, load_settings
 from worker.tenants import TenantConnector, load_all
 
 _TRIES: Final = 5
+_TAKEN: Final = 200
 _TIMEOUT: Final = httpx.Timeout(30.0)
 
 
@@ -25,19 +29,35 @@ def replay(
     files: Annotated[list[Path], typer.Argument(help="Bodies, posted byte for byte in this order.")],
     tenant: Annotated[str, typer.Option("--tenant", "-t", help="Whose secret signs them.")],
     connector: Annotated[str, typer.Option("--connector", "-c", help=f"One of: {', '.join(CONNECTORS)}.")],
-    url: Annotated[str, typer.Option(help="The worker's webhook listener.")] = "http://127.0.0.1:8080",
+    url: Annotated[
+        str | None, typer.Option(help="The worker's webhook listener; default: where the settings put it.")
+    ] = None,
 ) -> None:
     """Sign sample bodies with a tenant's current secret and post them to a running worker.
 
     The tenant's file and secrets are read where this process's settings say. Exit code 1 where an answer is not 200.
+    What became of a delivery stands in the worker's log, and in `sluicegate transcript show`.
     """
-    source = tenant_connector(load_settings(), tenant, connector)
+    settings = load_settings()
+    source = tenant_connector(settings, tenant, connector)
     bodies = [_read(file) for file in files]
-    with httpx.Client(base_url=_origin(url), timeout=_TIMEOUT, trust_env=False) as client:
+    with httpx.Client(
+        base_url=_origin(settings.local_url if url is None else url), timeout=_TIMEOUT, trust_env=False
+    ) as client:
         statuses = [post(client, tenant, source, body) for body in bodies]
-    for file, status in zip(files, statuses, strict=True):
-        typer.echo(f"{plain(str(file))}: {status}")
-    raise typer.Exit(0 if set(statuses) <= {200} else 1)
+    for file, body, status in zip(files, bodies, statuses, strict=True):
+        typer.echo(f"{plain(str(file))}: {status}{_hint(source, body) if status == _TAKEN else ''}")
+    raise typer.Exit(0 if set(statuses) <= {_TAKEN} else 1)
+
+
+def _hint(source: TenantConnector, body: bytes) -> str:
+    """A 200 that leaves nothing behind is not to be wondered at."""
+    try:
+        events = list(source.connector.parse(decode(body)[0], time.time_ns() // 1000))
+    except MalformedPayload:
+        return ""
+    own = any(not event.account or event.account in source.accounts for event in events)
+    return "" if own else " (nothing kept: no event in it names one of this tenant's accounts)"
 
 
 def tenant_connector(settings: Settings, tenant: str, connector: str) -> TenantConnector:
@@ -46,7 +66,8 @@ def tenant_connector(settings: Settings, tenant: str, connector: str) -> TenantC
     version = tenants.versions.get(tenant)
     if version is None or connector in version.out_of_service:
         wrong = [str(problem) for problem in tenants.problems if problem.file.startswith(f"{tenant}.")]
-        raise ConfigurationError(f"there is no such tenant in {settings.tenants_dir}", *wrong)
+        missing = f"there is no such tenant in {settings.tenants_dir}"
+        raise ConfigurationError(*(wrong or [missing]))
     if connector not in version.tenant.connectors:
         names = ", ".join(sorted(version.tenant.connectors))
         raise ConfigurationError(f"this tenant has no such connector, but: {names}")
@@ -71,7 +92,9 @@ def post(client: httpx.Client, tenant: str, source: TenantConnector, body: bytes
             client.post, f"/webhooks/{tenant}/{source.connector.name}", content=body, headers=headers
         )
     except httpx.TransportError as error:
-        raise Unavailable(f"the worker does not answer ({type(error).__name__})") from None
+        raise Unavailable(
+            f"the worker does not answer at {client.base_url} ({type(error).__name__})"
+        ) from None
     return answer.status_code
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from connectors.registry import CONNECTORS
+from policies.tenant import TenantPolicy
 from worker.errors import ConfigurationError
 from worker.new_tenant import NewTenant, begin_tenant
 from worker.plain import plain
 from worker.runtime import tenant_source
 from worker.settings import Settings, load_settings
-from worker.tenant_files import read_tenant
+from worker.tenant_files import RINGS, read_tenant
 from worker.tenants import Tenants, TenantSource, load_all
 
-app = typer.Typer(help="Check, show and begin tenant files.", no_args_is_help=True)
+app = typer.Typer(help="Check, show and begin tenant files.", no_args_is_help=True, add_completion=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
@@ -59,13 +60,9 @@ def show(
         typer.echo(msgspec.json.encode(chosen))
         return
     console = Console(highlight=False)
-    table = Table(
-        "tenant", "name", "connector", "accounts", "secrets", "in service", box=None, pad_edge=False
-    )
     for id_, described in chosen.items():
-        for row in _rows(id_, described):
-            table.add_row(*(Text(plain(cell)) for cell in row))
-    console.print(table)
+        for line in _lines(id_, described):
+            console.print(Text(plain(line)), soft_wrap=True)
 
 
 @app.command()
@@ -146,17 +143,28 @@ def _described(id_: str, source: TenantSource, tenants: Tenants, settings: Setti
     }
 
 
-def _rows(id_: str, described: dict[str, Any]) -> list[tuple[str, ...]]:
+def _lines(id_: str, described: dict[str, Any]) -> Iterator[str]:
     if not described["connectors"]:
-        return [(id_, "", "", "", "", "no: see `sluicegate tenants check`")]
-    return [
-        (
-            id_,
-            described["name"],
-            name,
-            " ".join(connector["accounts"]),
-            " ".join((*connector["signing_secrets"], *connector["verify_tokens"])),
-            "yes" if connector["in_service"] else "no",
-        )
-        for name, connector in described["connectors"].items()
-    ]
+        yield f"{id_}: not in service: see `sluicegate tenants check`"
+        return
+    yield f"{id_}: {described['name']}"
+    yield f"  policy {described['policy_digest']}: {_stricter(described['policy'])}"
+    for name, connector in described["connectors"].items():
+        yield f"  {name}: {'in service' if connector['in_service'] else 'out of service: see `sluicegate tenants check`'}"
+        yield f"    webhook          {connector['webhook']}"
+        yield f"    accounts         {' '.join(connector['accounts'])}"
+        yield from (f"    {ring:16} {' '.join(connector[ring])}" for ring in RINGS if connector[ring])
+
+
+def _stricter(policy: TenantPolicy) -> str:
+    """What the tenant sets otherwise than the defaults do."""
+    usual = msgspec.structs.asdict(TenantPolicy())
+    own = {
+        name: value
+        for name, value in msgspec.to_builtins(policy).items()
+        if value != msgspec.to_builtins(usual[name])
+    }
+    return (
+        ", ".join(f"{name} = {msgspec.json.encode(value).decode()}" for name, value in own.items())
+        or "the defaults"
+    )

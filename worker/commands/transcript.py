@@ -20,7 +20,7 @@ from worker.plain import plain
 from worker.settings import load_settings
 from worker.transcripts import UnknownConversation, conversations, export
 
-app = typer.Typer(help="Show what was kept of conversations.", no_args_is_help=True)
+app = typer.Typer(help="Show what was kept of conversations.", no_args_is_help=True, add_completion=False)
 
 Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -36,6 +36,9 @@ def list_(tenant: Tenant, *, json: AsJson = False) -> None:
         found = conversations(opened.store, opened.keyring, tenant)
     if json:
         print(msgspec.json.encode(found).decode())  # noqa: T201 - the command's output
+        return
+    if not found:
+        _say_none(tenant)
         return
     table = _table("conversation", "connector", "account", "person", "opened")
     for talk in found:
@@ -63,6 +66,8 @@ def show(
     if json:
         print(msgspec.json.encode(found).decode())  # noqa: T201 - the command's output
         return
+    if not found["conversations"] and not found["unattributed"]:
+        _say_none(tenant)
     console = _console()
     for talk in found["conversations"]:
         console.print(_cell(f"{talk['connector']} {talk['account']}  {_person(talk)}  ({talk['id']})"))
@@ -70,6 +75,11 @@ def show(
     if found["unattributed"]:
         console.print("of messages that never came")
         console.print(_entries(found["unattributed"]))
+
+
+def _say_none(tenant: str) -> None:
+    """Beside the output, not in it: a tenant's file may be gone, and what was kept of it stays."""
+    typer.echo(f"nothing is kept of a tenant {plain(tenant)}", err=True)
 
 
 def _entries(entries: list[Mapping[str, Any]]) -> Table:
