@@ -93,7 +93,7 @@ def _master_key(settings: Settings, _source: TenantSource) -> Iterator[Told]:
     except FileNotFoundError:
         yield (
             Health.WRONG,
-            f"there is no {path}: a store needs its own key; `sluicegate migrate` begins a new store",
+            f"there is no {path}: a store needs its own key; only for a new store, `sluicegate migrate` makes one",
         )
     except OSError:
         yield Health.WRONG, f"{path} cannot be read by this user"
@@ -136,6 +136,9 @@ def _clock(settings: Settings, _source: TenantSource) -> Iterator[Told]:
 
 
 def _tenants(_settings: Settings, source: TenantSource) -> Iterator[Told]:
+    if not source.directory.exists():
+        yield Health.WARNING, f"there is no {source.directory}: `sluicegate tenants new` begins the first one"
+        return
     tenants = load_all(source)
     for problem in tenants.problems:
         yield Health.WRONG, str(problem)

@@ -118,6 +118,11 @@ def _no_tenants(house: House) -> None:
     house.tenant.unlink()
 
 
+def _no_tenants_directory(house: House) -> None:
+    house.tenant.unlink()
+    house.tenant.parent.rmdir()
+
+
 def _bad_tenant(house: House) -> None:
     house.tenant.write_text("nom = 1")
 
@@ -129,7 +134,7 @@ def _another_key(house: House) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (_no_key, {"master key": "there is no", "keyring": "without the master key"}),
+        (_no_key, {"master key": "only for a new store", "keyring": "without the master key"}),
         (_open_key, {"master key": "chmod 600"}),
         (_bad_key, {"master key": "", "keyring": "without the master key"}),
         (_another_key, {"keyring": "give the right key file"}),
@@ -137,6 +142,7 @@ def _another_key(house: House) -> None:
         (_open_secret, {"secrets": "chmod 600"}),
         (_no_secret, {"tenants": "verify_tokens[0] (file:app)"}),
         (_no_tenants, {"tenants": "`sluicegate tenants new` begins one"}),
+        (_no_tenants_directory, {"tenants": "`sluicegate tenants new` begins the first one"}),
         (_bad_tenant, {"tenants": "acme.toml"}),
     ],
 )

@@ -27,7 +27,7 @@ def doctor(
 ) -> None:
     """Look at settings, files, keys, databases, clock, disk and tenants, and say what is wrong.
 
-    Nothing is changed. Exit code 1 when something is wrong; warnings alone are 0.
+    Nothing is changed, but that a data directory which is absent is made. Exit code 1 when something is wrong; warnings alone are 0.
     """
     loaded = load_settings()
     if settings:

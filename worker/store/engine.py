@@ -208,7 +208,9 @@ def _engine(url: URL, schema: str) -> Engine:
             url, hide_parameters=True, pool_pre_ping=True, pool_size=4, connect_args=arguments
         )
     except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs the extra: pip install 'sluicegate[postgres]'") from None
+        raise StoreError(
+            "PostgreSQL's driver is not installed here: requirements/postgres.txt has it, and so has the container"
+        ) from None
 
 
 def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
