@@ -87,6 +87,9 @@ class Settlement:
         self._directory = Directory(tx, keyring, self._tenant.id, now)
         self._register = Register(tx, self._directory, self._tenant.id, now)
         self.settled: list[list[Settled]] = []
+        self._marks: dict[tuple[bytes, str], Instant] = {}
+        self._consents: list[tuple[bytes, str, str, Instant]] = []
+        self._standings: list[tuple[str, AccountChanged]] = []
 
     def apply(self) -> None:
         """Write what the events change. Raises statements.Raced, or what the database raises."""
@@ -98,6 +101,9 @@ class Settlement:
         self._directory.meet([work.person for work in everything if work.person is not None])
         self.settled = [[self._settle(work) for work in some] for some in works]
         self._register.save()
+        people.raise_watermarks(self._tx, self._tenant.id, self._marks)
+        people.change_consents(self._tx, self._tenant.id, self._consents)
+        accounts.change_accounts(self._tx, self._tenant.id, self._standings)
 
     def close(self) -> tuple[int, bytes]:
         """Count, and append the decisions to the tenant's chain: its sequence number and head."""
@@ -190,7 +196,7 @@ class Settlement:
             case ConsentChanged():
                 return self._consent(work, event)
             case AccountChanged():
-                accounts.change_account(self._tx, self._tenant.id, work.place[0], event)
+                self._standings.append((work.place[0], event))
                 return self._settled(work, Disposition.STORED)
             case IdentityChanged():
                 return self._settled(work, Disposition.STORED)
@@ -231,14 +237,15 @@ class Settlement:
         conversation = self._directory.conversation(work.person)
         column = _WATERMARKS.get(event.status)
         if conversation is not None and column is not None:
-            people.raise_watermarks(self._tx, self._tenant.id, {(conversation, column): event.until})
+            mark = (conversation, column)
+            self._marks[mark] = max(event.until, self._marks.get(mark, event.until))
         return self._settled(work, Disposition.UPDATED)
 
     def _consent(self, work: Work, event: ConsentChanged) -> Settled:
         conversation = self._directory.conversation(work.person)
         if conversation is not None:
             change = (conversation, event.category, event.consent.value, event.occurred_at)
-            people.change_consents(self._tx, self._tenant.id, [change])
+            self._consents.append(change)
         return self._settled(work, Disposition.STORED)
 
     def _settled(

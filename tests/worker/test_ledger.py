@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ from tests.flows.harness import (
     unsend,
 )
 from worker.inbound import Answer, Delivery, Disposition, Posted
-from worker.ledger import MOST_EVENTS, UNSTORABLE
+from worker.ledger import UNSTORABLE
 from worker.store import accounts, decisions
 from worker.store.messages import messages
 
@@ -76,12 +76,13 @@ def test_what_waits_becomes_one_batch(replica: Replica) -> None:
     assert {one.delivery.tenant.id for one in replica.committed} == {"acme", "globex"}
 
 
-def test_a_batch_has_an_end(replica: Replica) -> None:
+def test_a_batch_has_an_end(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much waits, a batch takes no further delivery beyond a number of events; all are written."""
-    big = [delivery(ACME, *[message(f"{one}-{n}") for n in range(MOST_EVENTS // 2)]) for one in range(5)]
-    assert replica.write(*big) == [Answer.COMMITTED] * 5
-    assert sorted({one.batch for one in replica.committed}) == [1, 2]
-    assert rows(replica) == 5 * (MOST_EVENTS // 2)
+    monkeypatch.setattr("worker.ledger.MOST_EVENTS", 20)
+    told = [delivery(ACME, *[message(f"{one}-{number}") for number in range(10)]) for one in range(5)]
+    assert replica.write(*told) == [Answer.COMMITTED] * 5
+    assert [one.batch for one in replica.committed] == [2, 2, 2, 2, 1]
+    assert rows(replica) == 50
 
 
 def test_dispositions_say_what_became_of_each_event(replica: Replica) -> None:
@@ -207,14 +208,14 @@ def test_whatever_one_item_raises(
     replica: Replica, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Whether the database or our own code stumbles over it."""
-    change = accounts.change_account
+    change = accounts.change_accounts
 
-    def refuse(tx: Any, tenant_id: str, connector: str, told: AccountChanged) -> None:
-        if told.subject == "bad":
+    def refuse(tx: Any, tenant_id: str, told: Sequence[tuple[str, AccountChanged]]) -> None:
+        if any(one.subject == "bad" for _, one in told):
             raise error
-        change(tx, tenant_id, connector, told)
+        change(tx, tenant_id, told)
 
-    monkeypatch.setattr(accounts, "change_account", refuse)
+    monkeypatch.setattr(accounts, "change_accounts", refuse)
     costs_only_its_delivery(replica, changed(subject="bad"))
 
 

@@ -20,7 +20,7 @@ from tests.flows.harness import NOW, Replica, delivery, edit, message, replicas,
 from worker.crypto import Aes256Gcm, CryptoError
 from worker.inbound import Answer
 from worker.store import checkpoint, messages, people
-from worker.store.accounts import account_states, change_account, count, counters
+from worker.store.accounts import account_states, change_accounts, count, counters
 from worker.store.checkpoint import Checkpointer
 from worker.store.engine import Store
 from worker.store.messages import Held, aliases
@@ -45,17 +45,15 @@ def key(number: int) -> bytes:
 # -- statements ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "number", [0, 1, 2, 7, 8, 9, 63, 64, 65, MOST_VALUES, MOST_VALUES + 1, 3 * MOST_VALUES]
-)
-def test_long_lists_are_looked_up_in_pieces(store: Store, number: int) -> None:
+def test_long_lists_are_looked_up_in_pieces(store: Store) -> None:
     """However many keys are asked for: each once, in order, of this tenant alone."""
-    with store.transaction() as tx:
-        insert_new(tx, aliases, [("acme", key(n), key(0)) for n in range(number)])
-        insert_new(tx, aliases, [("globex", key(n), key(1)) for n in range(number + 5)])
-        asked = sorted(key(n) for n in range(number + 5))
-        found = [row.alias for row in select_in(tx, aliases.c.alias, "acme", asked)]
-    assert found == asked[:number]
+    for number in (0, 1, 2, 7, 8, 9, 63, 64, 65, MOST_VALUES, MOST_VALUES + 1, 3 * MOST_VALUES):
+        of, asked = f"t{number}", [key(n) for n in range(number + 5)]
+        with store.transaction() as tx:
+            insert_new(tx, aliases, [(of, key(n), key(0)) for n in range(number)])
+            insert_new(tx, aliases, [(f"other{number}", one, key(1)) for one in asked])
+            found = [row.alias for row in select_in(tx, aliases.c.alias, of, asked)]
+        assert found == asked[:number]
 
 
 def test_inserting_what_was_free_and_is_not(postgresql: Databases) -> None:
@@ -204,8 +202,12 @@ def test_the_latest_standing_stands(store: Store, known: int) -> None:
     for number, order in enumerate(permutations(STANDINGS[:known])):
         with store.transaction() as tx:
             for at, state, detail in order:
-                change_account(tx, f"t{number}", "whatsapp", standing(at, state, detail))
-            change_account(tx, f"t{number}", "whatsapp", standing(NOW, AccountState.REVOKED, "", "2"))
+                change_accounts(tx, f"t{number}", [("whatsapp", standing(at, state, detail))])
+            others = [
+                standing(NOW, AccountState.REVOKED, "", "2"),
+                standing(NOW - 1, AccountState.ACTIVE, "", "2"),
+            ]
+            change_accounts(tx, f"t{number}", [("whatsapp", other) for other in others])
     with store.reading() as tx:
         found = {tuple(row)[4:] for row in tx.execute(select(account_states))}
     winner = ("1", "suspended", "", NOW) if known == 3 else ("1", "active", "later", NOW + 1)
@@ -264,16 +266,16 @@ def test_the_log_stays_short(sqlite: Databases, impatient: None) -> None:
     """However much is written, and nothing is lost on the way into the file."""
     with replicas(sqlite) as [replica]:
         checkpointer = Checkpointer(replica.store)
-        write_much(replica, checkpointer, 100)
+        write_much(replica, checkpointer, 50)
         unattended = log_size(sqlite)
         checkpointer.start()
         time.sleep(0.05)
-        write_much(replica, checkpointer, 400)
+        write_much(replica, checkpointer, 300)
         checkpointer.stop()
-        assert log_size(sqlite) < unattended * 2
+        assert log_size(sqlite) < unattended * 3
         with replica.store.reading() as tx:
             assert tx.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
-            assert len(tx.execute(select(messages.contents.c.id)).all()) == 400
+            assert len(tx.execute(select(messages.contents.c.id)).all()) == 300
 
 
 def test_a_reader_delays_the_log_and_nothing_else(sqlite: Databases, impatient: None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import Connection, tuple_, update
+from sqlalchemy import Connection
 
 from policies.event import AccountChanged
-from worker.store.statements import Insert, insert, insert_missing
+from worker.store.statements import Insert, insert, replace_older
 from worker.store.tables import AccountStateRow, CounterRow, Table
 
 account_states = Table.metadata.tables[str(AccountStateRow.__tablename__)]
@@ -18,23 +18,23 @@ CounterKey = tuple[int, str, str, str, str]
 """(day, connector, event, disposition, reason)."""
 
 
-def change_account(tx: Connection, tenant: str, connector: str, change: AccountChanged) -> None:
-    """Record a change of standing; the latest event wins, of two at once the greater words."""
-    where = {
-        "tenant": tenant,
-        "connector": connector,
-        "account": change.account,
-        "aspect": change.aspect.value,
-        "subject": change.subject,
-    }
-    values = {"state": change.state.value, "detail": change.detail, "changed_at": change.occurred_at}
-    insert_missing(tx, account_states, [{**where, **values}])
-    known = account_states.c
-    newer = tuple_(known.changed_at, known.state, known.detail) < tuple_(
-        *(values[name] for name in ("changed_at", "state", "detail"))
-    )
-    same = [account_states.c[name] == value for name, value in where.items()]
-    tx.execute(update(account_states).where(*same, newer).values(values))
+def change_accounts(tx: Connection, tenant: str, changes: Sequence[tuple[str, AccountChanged]]) -> None:
+    """Record changes of standing, by connector; the latest event wins, of two at once the greater words."""
+    rows = [
+        {
+            "tenant": tenant,
+            "connector": connector,
+            "account": change.account,
+            "aspect": change.aspect.value,
+            "subject": change.subject,
+            "changed_at": change.occurred_at,
+            "state": change.state.value,
+            "detail": change.detail,
+        }
+        for connector, change in changes
+    ]
+    ordered = sorted(rows, key=lambda row: tuple(row.values()))
+    replace_older(tx, account_states, ordered, ("changed_at", "state", "detail"))
 
 
 def count(tx: Connection, tenant: str, counts: Mapping[CounterKey, int]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BindParameter, Connection, Update, bindparam, select, update
 
 from policies.message import Instant
-from worker.store.statements import Row, insert_missing, insert_new, select_in
+from worker.store.statements import Row, insert_missing, insert_new, replace_older, select_in
 from worker.store.tables import ConsentRow, ConversationRow, IdentifierRow, LinkRow, Table
 
 conversations = Table.metadata.tables[str(ConversationRow.__tablename__)]
@@ -49,36 +50,28 @@ def is_with_nobody(tx: Connection, tenant: str, ids: Sequence[bytes]) -> bool:
 
 def raise_watermarks(tx: Connection, tenant: str, marks: Mapping[tuple[bytes, str], Instant]) -> None:
     """Move (conversation, column) watermarks forward; a late report of an earlier one changes nothing."""
-    for (conversation, column), until in sorted(marks.items()):
-        target = conversations.c[column]
-        tx.execute(
-            update(conversations)
-            .where(conversations.c.tenant == tenant, conversations.c.id == conversation, target < until)
-            .values({column: until})
-        )
+    for column in sorted({column for _, column in marks}):
+        rows = [
+            {"of": tenant, "conversation": conversation, "until": until}
+            for (conversation, one), until in sorted(marks.items())
+            if one == column
+        ]
+        tx.execute(_raise_watermark(column), rows)
+
+
+@cache
+def _raise_watermark(column: str) -> Update:
+    known = conversations.c
+    until: BindParameter[Instant] = bindparam("until")
+    where = (known.tenant == bindparam("of"), known.id == bindparam("conversation"), known[column] < until)
+    return update(conversations).where(*where).values({column: until})
 
 
 def change_consents(tx: Connection, tenant: str, changes: Sequence[tuple[bytes, str, str, Instant]]) -> None:
     """(conversation, category, consent, at): the latest event wins; of two at once, the withdrawal."""
-    for conversation, category, consent, at in sorted(changes):
-        row = {
-            "tenant": tenant,
-            "conversation": conversation,
-            "category": category,
-            "consent": consent,
-            "changed_at": at,
-        }
-        insert_missing(tx, consents, [row])
-        newer = (consents.c.changed_at < at) | (
-            (consents.c.changed_at == at) & (consents.c.consent < consent)
-        )
-        tx.execute(
-            update(consents)
-            .where(
-                consents.c.tenant == tenant,
-                consents.c.conversation == conversation,
-                consents.c.category == category,
-                newer,
-            )
-            .values(consent=consent, changed_at=at)
-        )
+    names = ("conversation", "category", "changed_at", "consent")
+    rows = [
+        {"tenant": tenant, **dict(zip(names, change, strict=True))}
+        for change in sorted((who, what, at, consent) for who, what, consent, at in changes)
+    ]
+    replace_older(tx, consents, rows, ("changed_at", "consent"))

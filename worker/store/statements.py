@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, Table
+from sqlalchemy import Column, Connection, Select, Table, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 MOST_VALUES: Final = 512
@@ -75,6 +75,26 @@ def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
 @cache
 def _insert_missing(dialect: str, table: Table) -> Insert:
     return insert(dialect, table).on_conflict_do_nothing()
+
+
+def replace_older(connection: Connection, table: Table, rows: Rows, newer_by: tuple[str, ...]) -> None:
+    """Insert the rows, or let each replace the one with its key that is less in ``newer_by``.
+
+    The rows come in the order of their keys, so that replicas wait for one another in turn.
+    """
+    if rows:
+        connection.execute(_replace_older(connection.dialect.name, table, newer_by), rows)
+
+
+@cache
+def _replace_older(dialect: str, table: Table, newer_by: tuple[str, ...]) -> Insert:
+    statement = insert(dialect, table)
+    known, told = (tuple_(*(row[name] for name in newer_by)) for row in (table.c, statement.excluded))
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in newer_by},
+        where=known < told,
+    )
 
 
 def locked(connection: Connection, statement: Select[Any]) -> Select[Any]:
