@@ -21,6 +21,7 @@ import phonenumbers
 from phonenumbers import timezone
 
 from policies.message import Instant
+from policies.sms.numbers import parsed
 from policies.sms.purpose import Purpose
 from policies.verdict import ALLOW, Delay, Drop, Quarantine, ReasonCode, Verdict
 
@@ -86,14 +87,13 @@ def read_table(text: bytes) -> Table:
 
 def zones(number: str) -> tuple[str, ...]:
     """Every time zone that an E.164 number may be in; none if nothing is known of it. Some 30 µs."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
+    known = parsed(number)
+    if known is None:
         return ()
-    found = timezone.time_zones_for_number(parsed)
+    found = timezone.time_zones_for_number(known)
     if _UNKNOWN in found:
         # A range that the numbering plan does not name yet still lies in its country.
-        found = timezone.time_zones_for_geographical_number(parsed)
+        found = timezone.time_zones_for_geographical_number(known)
     return tuple(zone for zone in found if zone != _UNKNOWN)
 
 
@@ -163,12 +163,11 @@ def _clocks(names: Iterable[str]) -> tuple[ZoneInfo, ...]:
 
 
 def _country(number: str) -> str | None:
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
+    known = parsed(number)
+    if known is None:
         return None
-    code: int = parsed.country_code or 0
-    return phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(code)
+    code = known.country_code or 0
+    return phonenumbers.region_code_for_number(known) or phonenumbers.region_code_for_country_code(code)
 
 
 def _opening(at: Instant, clock: ZoneInfo, hours: Hours) -> Instant:

@@ -165,14 +165,17 @@ def test_any_text_has_an_answer(text: str) -> None:
     "unit", ["stop texting me ", "do not ", "a ", "ne m envoyez ", "0", "🛑", "'s", "keine "]
 )
 def test_time_is_linear_in_the_text(unit: str) -> None:
-    """Sixteen times the text takes at most some forty times as long."""
-    assert _seconds(unit * (16000 // len(unit))) < 40 * max(_seconds(unit * (1000 // len(unit))), 0.001)
+    """Sixteen times the text takes some sixteen times as long, not 256."""
+    assert _seconds(unit * (16000 // len(unit))) < 80 * max(_seconds(unit * (1000 // len(unit))), 0.0005)
 
 
 def _seconds(text: str) -> float:
-    start = time.perf_counter()
-    classify(text)
-    return time.perf_counter() - start
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        classify(text)
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def test_a_full_memory_is_not_taken_for_no_match() -> None:
