@@ -41,24 +41,28 @@ def provisioner(servers: Callable[[], Server]) -> Iterator[Provisioner]:
 
 
 @pytest.fixture(params=ENGINES)
-def databases(request: pytest.FixtureRequest, provisioner: Provisioner) -> Databases:
+def databases(request: pytest.FixtureRequest, provisioner: Provisioner) -> Iterator[Databases]:
     """A fresh store and keyring; the test runs once on each engine."""
-    return provisioner.make(request.param)
+    with provisioner.lent(request.param) as lent:
+        yield lent
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def shared_databases(request: pytest.FixtureRequest, provisioner: Provisioner) -> Databases:
+def shared_databases(request: pytest.FixtureRequest, provisioner: Provisioner) -> Iterator[Databases]:
     """A store and keyring for all examples of a file, which keep apart by tenant; once on each engine."""
-    return provisioner.make(request.param)
+    with provisioner.lent(request.param) as lent:
+        yield lent
 
 
 @pytest.fixture
-def sqlite(provisioner: Provisioner) -> Databases:
+def sqlite(provisioner: Provisioner) -> Iterator[Databases]:
     """A fresh store and keyring in files."""
-    return provisioner.make("sqlite")
+    with provisioner.lent("sqlite") as lent:
+        yield lent
 
 
 @pytest.fixture
-def postgresql(provisioner: Provisioner) -> Databases:
+def postgresql(provisioner: Provisioner) -> Iterator[Databases]:
     """A fresh store and keyring on the session's PostgreSQL server."""
-    return provisioner.make("postgresql")
+    with provisioner.lent("postgresql") as lent:
+        yield lent

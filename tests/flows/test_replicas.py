@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import time
@@ -69,7 +70,7 @@ def apart(postgresql: Databases) -> Iterator[list[Replica]]:
 @pytest.fixture(scope="module")
 def neighbours(provisioner: Provisioner) -> Iterator[list[Replica]]:
     """The same for many tests, which keep apart by tenant."""
-    with replicas(provisioner.make("postgresql"), 2) as opened:
+    with provisioner.lent("postgresql") as lent, replicas(lent, 2) as opened:
         yield opened
 
 
@@ -154,7 +155,7 @@ def interrupted(patch: pytest.MonkeyPatch, point: str, other: Callable[[], Any])
         result = step(*arguments) if after else None
         if come.first():
             thread.start()
-            thread.join(0.05)
+            thread.join(0.02)
         return result if after else step(*arguments)
 
     with patch.context() as patched:
@@ -198,22 +199,32 @@ def test_a_replica_comes_in_between(
 ) -> None:
     """Wherever one transaction stands when the other begins, the end is that of one after the other."""
     connector, *events = PAIRS[pair]
-    before = message("100" if connector == "x" else "m", "old", at=NOW - 1, connector=connector)
+    first, second = neighbours
     for mine, yours in (events, events[::-1]):
-        of, plain = tenant(f"t{next(_numbers)}"), tenant(f"t{next(_numbers)}")
+        of = tenant(f"t{next(_numbers)}")
         if known:
-            neighbours[0].tell(of, before, connector=connector)
-            neighbours[0].tell(plain, before, connector=connector)
-        with interrupted(monkeypatch, point, partial(neighbours[1].tell, of, yours, connector=connector)):
-            neighbours[0].tell(of, mine, connector=connector)
-        neighbours[0].tell(plain, mine, connector=connector)
-        neighbours[0].tell(plain, yours, connector=connector)
-        held = [
-            dump(neighbours[0].store, neighbours[0].keyring, one.id, ("m", "100", "101"))
-            for one in (of, plain)
-        ]
-        assert held[0] == held[1]
-        audit(neighbours[0].store, of.id)
+            first.tell(of, BEFORE[connector], connector=connector)
+        with interrupted(monkeypatch, point, partial(second.tell, of, yours, connector=connector)):
+            first.tell(of, mine, connector=connector)
+        assert dump(first.store, first.keyring, of.id, IDS) == one_after_the_other(first, pair, known=known)
+        audit(first.store, of.id)
+
+
+IDS: Final = ("m", "100", "101")
+BEFORE: Final = {
+    connector: message(id_, "old", at=NOW - 1, connector=connector)
+    for connector, id_ in (("whatsapp", "m"), ("x", "100"))
+}
+
+
+@functools.cache
+def one_after_the_other(replica: Replica, pair: str, *, known: bool) -> dict[str, Any]:
+    """What is held when nobody comes in between."""
+    connector, *events = PAIRS[pair]
+    of = tenant(f"t{next(_numbers)}")
+    for event in [BEFORE[connector], *events] if known else events:
+        replica.tell(of, event, connector=connector)
+    return dump(replica.store, replica.keyring, of.id, IDS)
 
 
 def test_batches_in_opposite_order_are_all_committed(apart: list[Replica]) -> None:
