@@ -11,10 +11,17 @@ from policies.gate import decide
 from policies.message import Content, Message
 from policies.rules import NEVER_RECORD, facebook_cdn
 from policies.tenant import Facts
-from policies.verdict import Outcome
+from policies.verdict import Outcome, Reason, ReasonCode
 from worker.inbound import Governed
 
 RULE_FAILED: Final = "rule_failed"
+"""Why of a shape: a rule raised, and what it could not judge is not kept."""
+
+FORBIDDEN_IDENTIFIER: Final = "forbidden_identifier"
+"""Why of a shape: an id, and not something that was said, is what may not be recorded."""
+
+_CDN_RULE: Final = next(rule for rule in NEVER_RECORD if rule.check is facebook_cdn.check)
+_CDN_REASON: Final = Reason(code=ReasonCode.FACEBOOK_CDN, rule=_CDN_RULE.name, clauses=_CDN_RULE.clauses)
 
 
 def govern(event: Event, facts: Facts) -> Governed:
@@ -32,8 +39,10 @@ def govern(event: Event, facts: Facts) -> Governed:
             dropped=True,
         )
     if decision.outcome is Outcome.QUARANTINED or decision.message is None:
+        failed = any(reason.code is ReasonCode.POLICY_ERROR for reason in decision.reasons)
+        why = RULE_FAILED if failed else FORBIDDEN_IDENTIFIER
         shape = f"message:{event.message.kind}"
-        return Governed(Unrecognised(account=event.account, shape=shape, why=RULE_FAILED), decision.reasons)
+        return Governed(Unrecognised(account=event.account, shape=shape, why=why), decision.reasons)
     return Governed(_with(event, decision.message), decision.reasons)
 
 
@@ -41,7 +50,8 @@ def _without_message(event: Event) -> Governed:
     """Receipts, consents and the like hold identifiers alone; one that is a CDN URL is no identifier (SM-6)."""
     if isinstance(event, (Noted, Unrecognised)) or not _holds_cdn_url(event):
         return Governed(event)
-    return Governed(Unrecognised(account=event.account, shape="identifier", why=RULE_FAILED))
+    shape = Unrecognised(account=event.account, shape="identifier", why=FORBIDDEN_IDENTIFIER)
+    return Governed(shape, (_CDN_REASON,))
 
 
 def _holds_cdn_url(event: Event) -> bool:

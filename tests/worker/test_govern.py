@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from policies.event import (
@@ -68,7 +69,18 @@ def test_an_identifier_that_is_a_cdn_url_is_no_identifier(event: Event) -> None:
     governed = govern(event, facts())
     assert isinstance(governed.event, Unrecognised)
     assert CANARY not in governed.event.shape
-    assert governed.event.account == "1"
+    assert (governed.event.account, governed.event.why) == ("1", "forbidden_identifier")
+    assert [(reason.code, reason.clauses) for reason in governed.reasons] == [("facebook_cdn", ("SM-6",))]
+
+
+def test_a_message_whose_id_is_a_cdn_url_says_which_rule_forbids_it() -> None:
+    """No rule failed: one spoke."""
+    told = message("hello")
+    named = msgspec.structs.replace(told, message=msgspec.structs.replace(told.message, id=URL))
+    governed = govern(named, facts())
+    assert isinstance(governed.event, Unrecognised)
+    assert governed.event.why == "forbidden_identifier"
+    assert [reason.code for reason in governed.reasons] == ["facebook_cdn"]
 
 
 def test_an_ordinary_receipt_goes_on_as_it_is() -> None:
