@@ -231,7 +231,7 @@ class Ledger:
             ]
             for settlement in settlements:
                 settlement.apply()
-            ends = [settlement.close() for settlement in settlements]
+            ends = [settlement.conclude() for settlement in settlements]
         return [
             (delivery, settled, sequence, head)
             for settlement, (sequence, head) in zip(settlements, ends, strict=True)

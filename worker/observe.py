@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from policies.message import Instant
 from worker.faults import fault
-from worker.inbound import Committed, Disposition
+from worker.inbound import Committed, Disposition, Settled
 from worker.log import Log
 from worker.log_lines import (
     CallbackLine,
@@ -149,59 +149,52 @@ class Observer:
 
 def _tell(one: Committed, now: Instant, lines: list[Line]) -> None:
     """Append the delivery's own line, then one for each decision."""
+    lines.append(_delivery_line(one, now))
+    lines += [_decision_line(one, settled) for settled in one.settled]
+
+
+def _delivery_line(one: Committed, now: Instant) -> DeliveryLine:
     delivery = one.delivery
-    tenant, connector, policy = (
-        delivery.tenant.id,
-        delivery.source.connector.name,
-        delivery.tenant.policy_digest,
-    )
     events: Tally[str] = {}
     dispositions: Tally[str] = {}
     reasons: Tally[str] = {}
-    accounts: set[str] = set()
-    decisions: list[Line] = []
     for settled in one.settled:
-        disposition = settled.disposition.value
         events[settled.event] = events.get(settled.event, 0) + 1
-        dispositions[disposition] = dispositions.get(disposition, 0) + 1
+        dispositions[settled.disposition] = dispositions.get(settled.disposition, 0) + 1
         for reason in settled.reasons:
-            code = reason.code.value
-            reasons[code] = reasons.get(code, 0) + 1
-        if settled.account:
-            accounts.add(settled.account)
-        decisions.append(
-            DecisionLine(
-                tenant=tenant,
-                connector=connector,
-                account=settled.account,
-                event=settled.event,
-                disposition=disposition,
-                reasons=settled.reasons,
-                ref=settled.ref,
-                person=settled.person,
-                shape=settled.shape,
-                policy=policy,
-                sequence=one.sequence,
-            )
-        )
-    lines.append(
-        DeliveryLine(
-            tenant=tenant,
-            connector=connector,
-            accounts=sorted(accounts),
-            events=events,
-            dispositions=dispositions,
-            reasons=reasons,
-            foreign=delivery.foreign,
-            damaged=delivery.replaced_characters,
-            policy=policy,
-            sequence=one.sequence,
-            head=one.head,
-            batch=one.batch,
-            size=delivery.size,
-            queued_us=one.queued,
-            commit_us=one.commit,
-            total_us=now - delivery.received_at,
-        )
+            reasons[reason.code] = reasons.get(reason.code, 0) + 1
+    return DeliveryLine(
+        tenant=delivery.tenant.id,
+        connector=delivery.source.connector.name,
+        accounts=sorted({settled.account for settled in one.settled if settled.account}),
+        events=events,
+        dispositions=dispositions,
+        reasons=reasons,
+        foreign=delivery.foreign,
+        damaged=delivery.replaced_characters,
+        policy=delivery.tenant.policy_digest,
+        sequence=one.sequence,
+        head=one.head,
+        batch=one.batch,
+        size=delivery.size,
+        queued_us=one.queued,
+        commit_us=one.commit,
+        total_us=now - delivery.received_at,
     )
-    lines += decisions
+
+
+def _decision_line(one: Committed, settled: Settled) -> DecisionLine:
+    delivery = one.delivery
+    return DecisionLine(
+        tenant=delivery.tenant.id,
+        connector=delivery.source.connector.name,
+        account=settled.account,
+        event=settled.event,
+        disposition=settled.disposition,
+        reasons=settled.reasons,
+        ref=settled.ref,
+        person=settled.person,
+        shape=settled.shape,
+        policy=delivery.tenant.policy_digest,
+        sequence=one.sequence,
+    )

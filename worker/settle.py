@@ -74,7 +74,7 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Settlement:
-    """One tenant's deliveries on their way through one transaction: ``apply``, then ``close``."""
+    """One tenant's deliveries on their way through one transaction: ``apply``, then ``conclude``."""
 
     def __init__(
         self, tx: Connection, keyring: Keyring, deliveries: Sequence[Delivery], now: Instant
@@ -105,7 +105,7 @@ class Settlement:
         people.change_consents(self._tx, self._tenant.id, self._consents)
         accounts.change_accounts(self._tx, self._tenant.id, self._standings)
 
-    def close(self) -> tuple[int, bytes]:
+    def conclude(self) -> tuple[int, bytes]:
         """Count, and append the decisions to the tenant's chain: its sequence number and head."""
         accounts.count(self._tx, self._tenant.id, self._counts())
         return decisions.append(self._tx, self._tenant.id, self._now, self._records())
