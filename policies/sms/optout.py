@@ -69,12 +69,15 @@ _CONTRACTED: Final = re.compile(r"['\u2019\u02bc`\u00b4](?=(?:t|s|m|d|re|ll|ve)\
 _SIGN_IN_WORD: Final = re.compile(r"[$@](?=\w*[a-z])")
 _WORD: Final = re.compile(r"[^\W_]+")
 _RUN: Final = re.compile(r"(.)\1{2,}")
+_SPACED_OUT: Final = re.compile(r"(?<!\S)\w(?: \w)+(?!\S)")
 _LETTERS: Final = re.compile(r"\b[a-z](?: [a-z])+\b")
 
 
 def _plain(text: str) -> str:
     open_ = _CONTRACTED.sub("", folded(text.translate(_SIGNS)))
     open_ = _SIGN_IN_WORD.sub(lambda sign: sign[0].translate(DIGITS), open_)
+    if "  " in open_:  # letters with one space between them are words with two between them
+        open_ = _SPACED_OUT.sub(lambda letters: letters[0].replace(" ", ""), open_)
     words = " ".join(map(_word, _WORD.findall(open_)))
     words = _LETTERS.sub(_joined, words)
     return _alone(words).encode("ascii", "replace").decode().replace("?", "_")
