@@ -1,0 +1,161 @@
+"""The screen: a text, its sender and the tenant's tuning in; pass, quarantine or block out, with every reason.
+
+In this order: length and the tenant's own lists; whose links and numbers they are; the tenant's templates, which pass the
+model; the model; schemes and chain letters; wording. Each stage adds findings, none takes one away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from policies.screening.conduct import chain_letter, impersonation, named, schemes, wording
+from policies.screening.context import (
+    Evidence,
+    Finding,
+    Purpose,
+    ScreenContext,
+    Screening,
+    ScreeningPolicy,
+    ScreeningTuning,
+)
+from policies.screening.features import traits
+from policies.screening.model import Model, shipped_model
+from policies.screening.ownership import Found, foreign
+from policies.screening.reading import Reading, read
+from policies.screening.reasons import Action, ScreenCode
+
+DEFAULT: Final = ScreeningPolicy(tuning=ScreeningTuning())
+"""Nothing tuned."""
+
+_TOP: Final = 8
+_ORDER: Final = {Action.PASS: 0, Action.QUARANTINE: 1, Action.BLOCK: 2}
+
+
+def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT) -> Screening:
+    """Judge a text that is about to be sent. Total and pure: the same answer always."""
+    model = shipped_model()
+    longest = 4 * policy.tuning.longest
+    reading = read(text[:longest], model.vocabulary)
+    names = traits(reading.words, reading.links, reading.folded.flags, reading.concepts)
+    score, abuse = model.scores(reading.words, names)
+    leads = list(_leads(reading, context))
+    found = [*_lists(text, reading, policy), *leads]
+    if not any(template.fullmatch(text) for template in context.register.templates):
+        found += _judged(reading, context, policy.tuning, (score, abuse), leads_away=bool(leads))
+    found += wording(reading)
+    found += _declared(reading, context)
+    findings = _findings(found, reading, policy.tuning)
+    action = max(
+        (finding.action for finding in findings if not finding.shadow),
+        key=_ORDER.__getitem__,
+        default=Action.PASS,
+    )
+    return Screening(
+        action=action, score=score, reasons=findings, evidence=_evidence(model, reading, findings)
+    )
+
+
+def _lists(text: str, reading: Reading, policy: ScreeningPolicy) -> Iterator[Found]:
+    """What is refused before anything is weighed."""
+    if len(text) > policy.tuning.longest:
+        yield ScreenCode.TOO_LONG, Action.QUARANTINE, 0, 0
+    for link in reading.links:
+        if link.domain in policy.deny_hosts:
+            yield ScreenCode.TENANT_DENIED, Action.BLOCK, link.start, link.end
+    words = policy.deny_words.concepts(reading.padded) if policy.deny_words is not None else ()
+    if words or any(pattern.search(reading.folded.text) for pattern in policy.deny_patterns):
+        yield ScreenCode.TENANT_DENIED, Action.BLOCK, 0, len(reading.folded.text)
+
+
+def _leads(reading: Reading, context: ScreenContext) -> Iterator[Found]:
+    lured = bool(reading.concepts & _PROMISES)
+    text, register = reading.folded.text, context.register
+    yield from foreign(text, reading.links, reading.numbers, register, context.sender, lured=lured)
+    if reading.unreadable is not None:
+        yield ScreenCode.URL_HIDDEN, Action.QUARANTINE, *reading.unreadable
+
+
+def _judged(
+    reading: Reading,
+    context: ScreenContext,
+    tuning: ScreeningTuning,
+    scores: tuple[float, float],
+    *,
+    leads_away: bool,
+) -> Iterator[Found]:
+    """What weighing says: the model, and the rules about what comes together in a text."""
+    whole = len(reading.folded.text)
+    score, abuse = scores
+    leads_home = not leads_away and bool(reading.links or reading.numbers)
+    if score >= (tuning.quarantine_home_at if leads_home else tuning.quarantine_at):
+        certain = leads_away and score >= tuning.block_at
+        yield (
+            named(reading.concepts, leads_away=leads_away),
+            Action.BLOCK if certain else Action.QUARANTINE,
+            0,
+            whole,
+        )
+    elif leads_away and len(reading.concepts & _LURED) > 1:
+        yield named(reading.concepts, leads_away=True), Action.QUARANTINE, 0, whole
+    if abuse >= tuning.abuse_at:
+        yield ScreenCode.ABUSIVE, Action.QUARANTINE, 0, whole
+    yield from impersonation(reading, context.register)
+    yield from schemes(reading)
+    yield from chain_letter(reading)
+
+
+def _declared(reading: Reading, context: ScreenContext) -> Iterator[Found]:
+    """Purpose declared against purpose found. Noted only, unless the tenant is stricter."""
+    whole = len(reading.folded.text)
+    marketing = bool(reading.concepts & {"prize", "gamble", "goods"}) and "optout" in reading.concepts
+    if context.purpose is Purpose.MARKETING and "optout" not in reading.concepts:
+        yield ScreenCode.MARKETING_NO_OPTOUT, Action.PASS, 0, whole
+    if context.purpose is Purpose.TRANSACTIONAL and marketing:
+        yield ScreenCode.PURPOSE_MISMATCH, Action.PASS, 0, whole
+
+
+def _findings(found: list[Found], reading: Reading, tuning: ScreeningTuning) -> tuple[Finding, ...]:
+    """Findings in the original's positions, made stricter where the tenant is; the strictest first, each once."""
+    if not found:
+        return ()
+    made = dict.fromkeys(
+        Finding(
+            code=code,
+            action=_stricter(code, action, tuning),
+            start=start,
+            end=end,
+            shadow=code in tuning.shadow,
+        )
+        for code, action, first, last in found
+        for start, end in [reading.original(first, last)]
+    )
+    acting = [finding for finding in made if finding.action is not Action.PASS]
+    return tuple(sorted(acting, key=lambda finding: -_ORDER[finding.action]))
+
+
+def _stricter(code: ScreenCode, action: Action, tuning: ScreeningTuning) -> Action:
+    return max(action, tuning.stricter.get(code, action), key=_ORDER.__getitem__)
+
+
+def _evidence(model: Model, reading: Reading, findings: tuple[Finding, ...]) -> tuple[Evidence, ...]:
+    """The words that weigh most, for a text that is held."""
+    if not findings:
+        return ()
+    scale = model.header.heads["fraud"].scale
+    weighed = sorted(
+        zip(model.contributions(reading.words), reading.words, strict=True), key=lambda pair: -pair[0]
+    )
+    return tuple(
+        Evidence(feature=word.text, weight=round(weight * scale, 3), start=start, end=end)
+        for weight, word in weighed[:_TOP]
+        for start, end in [reading.original(word.start, word.end)]
+        if weight > 0
+    )
+
+
+_PROMISES: Final = frozenset({"prize", "loan", "job", "inherit", "invest", "credential", "refund"})
+_LURED: Final = frozenset(
+    "blocked verify urgent otherwise prize refund fee account credential loan job invest force gamble dating inherit "
+    "stream authority parcel".split()
+)
