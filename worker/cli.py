@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -45,6 +45,30 @@ app = typer.Typer(
     "Settings are environment variables, SLUICEGATE_*: `sluicegate doctor --settings` lists them, `sluicegate doctor`"
     " checks them.",
 )
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from worker.status import version
+
+        typer.echo(version())
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            is_eager=True,
+            callback=lambda value: _version(wanted=value),
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
 
 
 def main() -> None:

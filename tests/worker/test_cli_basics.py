@@ -13,6 +13,7 @@ from worker import cli
 from worker.cli import COMMANDS
 from worker.errors import ConfigurationError, Unavailable
 from worker.settings import PREFIX
+from worker.status import version
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,3 +105,9 @@ def _run_raising(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return ended.value.code
+
+
+def test_the_version_is_told() -> None:
+    """The one that `/status` shows, without a command."""
+    told = sluicegate("--version")
+    assert (told.returncode, told.stdout) == (0, f"{version()}\n")
