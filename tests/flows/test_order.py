@@ -29,8 +29,9 @@ from tests.flows.histories import ANN, CLEO, IDS, THREADS, Batch, Thread, Told, 
 from worker.inbound import Answer
 from worker.tenants import Tenant
 
-EXAMPLES: Final = {"sqlite": 60, "postgresql": 25}
-MACHINES: Final = {"sqlite": 20, "postgresql": 10}
+EXAMPLES: Final = {"sqlite": 40, "postgresql": 15}
+MACHINES: Final = {"sqlite": 12, "postgresql": 8}
+LONGER: Final = 40
 _numbers = itertools.count(1)
 numbers: Final = st.integers(0, 2**16)
 
@@ -102,10 +103,16 @@ def holds_the_same(both: list[Replica], history: list[Told], random: Random) -> 
     assert dump(both[0].store, both[0].keyring, of.id, IDS) == expected
 
 
-def test_any_telling_of_a_history_ends_in_the_same_store(both: list[Replica]) -> None:
+TIMES: Final = pytest.mark.parametrize(
+    "times", [1, pytest.param(LONGER, marks=(pytest.mark.long, pytest.mark.timeout(1800)))]
+)
+
+
+@TIMES
+def test_any_telling_of_a_history_ends_in_the_same_store(both: list[Replica], times: int) -> None:
     """Every permutation, repetition and split of the same events, over two replicas."""
     check = given(history=histories(), random=st.randoms(use_true_random=True))(holds_the_same)
-    settings(max_examples=EXAMPLES[both[0].databases.engine])(check)(both)
+    settings(max_examples=times * EXAMPLES[both[0].databases.engine])(check)(both)
 
 
 class Days(RuleBasedStateMachine):
@@ -174,10 +181,11 @@ class Days(RuleBasedStateMachine):
         assert held == told_plainly(self.both[1], self.told)
 
 
-def test_days_of_two_replicas_end_in_the_same_store(both: list[Replica]) -> None:
+@TIMES
+def test_days_of_two_replicas_end_in_the_same_store(both: list[Replica], times: int) -> None:
     """Messages, edits, unsends, echoes, receipts, duplicates, restarts, and two replicas at the same time."""
     days = type("Days", (Days,), {"both": both})
-    most = MACHINES[both[0].databases.engine]
+    most = times * MACHINES[both[0].databases.engine]
     run_state_machine_as_test(days, settings=settings(max_examples=most, stateful_step_count=12))
 
 

@@ -191,7 +191,12 @@ class Latch:
         assert not self._raised
 
 
-@pytest.mark.parametrize("point", POINTS)
+QUICK: Final = frozenset({"messages locked", "nothing written", "messages written"})
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(one, marks=() if one in QUICK else pytest.mark.long) for one in POINTS]
+)
 @pytest.mark.parametrize("known", [False, True], ids=["unheard of", "known"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_a_replica_comes_in_between(
