@@ -101,7 +101,8 @@ def _judged(
     if abuse >= tuning.abuse_at:
         yield ScreenCode.ABUSIVE, Action.QUARANTINE, 0, whole
     yield from impersonation(reading, context.register)
-    yield from schemes(reading)
+    if not leads_home:
+        yield from schemes(reading)
     yield from chain_letter(reading)
 
 

@@ -29,15 +29,15 @@ MOST_ERRORS: Final = 20
 """So many bad lines are named; the others are counted."""
 
 
-class Line(Private, frozen=True, forbid_unknown_fields=True):
-    """One text to screen. The ``owned_`` fields and the sender stand in for the tenant's register."""
+class Line(Private, frozen=True):
+    """One text to screen. The ``owned_`` fields and the sender stand in for the tenant's register; others are ignored."""
 
     id: str | int
     text: str
-    owned_hosts: tuple[str, ...] = ()
-    owned_numbers: tuple[str, ...] = ()
-    sender: str = ""
-    recipient: str = ""
+    owned_hosts: tuple[str, ...] | None = None
+    owned_numbers: tuple[str, ...] | None = None
+    sender: str | None = None
+    recipient: str | None = None
     purpose: Purpose | None = None
 
 
@@ -99,10 +99,9 @@ def _check_model() -> None:
 
 
 def _context(line: Line) -> ScreenContext:
-    register = Register.of(line.owned_hosts, line.owned_numbers)
-    return ScreenContext(
-        sender=line.sender, recipient=line.recipient, purpose=line.purpose, register=register
-    )
+    register = Register.of(line.owned_hosts or (), line.owned_numbers or ())
+    sender, recipient = line.sender or "", line.recipient or ""
+    return ScreenContext(sender=sender, recipient=recipient, purpose=line.purpose, register=register)
 
 
 def _show(screening: Screening) -> None:
@@ -194,7 +193,7 @@ def _row(row: Mapping[str | Any, str | Any]) -> Line | str:
 
 
 def _what(error: msgspec.ValidationError) -> str:
-    """What is wrong, without the value: the library's sentence names types and fields; only an enum quotes what came."""
+    """What is wrong, without the value: the library's sentence names types and fields; only an enum's quotes what came."""
     words = str(error)
     return (
         "purpose is one of transactional, marketing, conversational"
