@@ -81,6 +81,9 @@ def _data_directory(settings: Settings, _source: TenantSource) -> Iterator[Told]
 
 def _disk(settings: Settings, _source: TenantSource) -> Iterator[Told]:
     usage = disk(settings.data_dir)
+    if not usage:
+        yield Health.WRONG, f"the disk below {settings.data_dir} cannot be asked"
+        return
     share = usage["free_bytes"] / usage["total_bytes"]
     health = Health.WRONG if share < LEAST else Health.WARNING if share < LITTLE else Health.FINE
     yield health, f"{share:.0%} of the disk below {settings.data_dir} is free"

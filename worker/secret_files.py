@@ -49,7 +49,7 @@ class Secrets(Private, frozen=True, kw_only=True):
         if not value:
             raise SecretRefused("a secret that is not empty")
         if any(byte in value for byte in b"\r\n\0"):
-            raise SecretRefused("a secret of one line")
+            raise SecretRefused("a secret of one line, without a carriage return (Windows line ends) or NUL")
         return value
 
     def states(self, tenant: str) -> Iterator[tuple[str, int, int, int, int]]:
