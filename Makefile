@@ -43,6 +43,11 @@ test-long: $(VENV)/.test.stamp ## Run all tests, those that take minutes too
 bench: $(VENV)/.test.stamp ## Measure the worker against a plain receiver
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-screen
+bench-screen: $(VENV)/.test.stamp ## Measure the screening of texts: make bench-screen DATA=directory of collections
+	@test -n "$(DATA)" || { echo "DATA=… names the directory of the collections; docs/screening.md says which" >&2; exit 2; }
+	@exec $(BIN)/python -m tests.bench.screen "$(DATA)"
+
 .PHONY: lint
 lint: $(VENV)/.test.stamp ## Check style, types, layers, dependencies and the Dockerfile
 	$(BIN)/ruff check .

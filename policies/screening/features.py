@@ -6,12 +6,12 @@ Each feature is a number below ``SIZE``, from a hash that is the same everywhere
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 from zlib import crc32
 
-from policies.screening.lexicon import HOSTS
+from policies.screening.lexicon import HOSTS, LURES
 from policies.screening.links import Link
-from policies.screening.words import Word
 
 SIZE: Final = 1 << 18
 _MASK: Final = SIZE - 1
@@ -47,19 +47,15 @@ def trait_feature(name: str) -> int:
     return crc32(name.encode(), 1) & _MASK
 
 
-def traits(
-    words: Sequence[Word], links: Sequence[Link], flags: Iterable[str], concepts: Iterable[str]
-) -> list[str]:
-    """Traits of the whole text by name: concepts and their pairs, what the links look like, how it is written."""
-    names = [f"flag {flag}" for flag in flags]
-    found = sorted(concepts)
-    names += found
-    names += [f"{one}+{two}" for index, one in enumerate(found) for two in found[index + 1 :]]
+def traits(links: Sequence[Link], concepts: AbstractSet[str]) -> list[str]:
+    """Traits of the whole text by name: concepts, pairs of those that lure, what the links look like.
+
+    How a text is disguised and how long it is are no traits: both are the writer's to choose.
+    """
+    names = sorted(concepts)
+    lures = [name for name in names if name in _LURING]
+    names += [f"{one}+{two}" for index, one in enumerate(lures) for two in lures[index + 1 :]]
     names += _link_traits(links)
-    names.append(f"length {min(len(words) // 5, 9)}")
-    repaired = sum(word.repaired for word in words)
-    if repaired:
-        names.append(f"repaired {min(repaired, 3)}")
     return names
 
 
@@ -92,6 +88,7 @@ def _shape(link: Link) -> Iterable[tuple[str, bool]]:
     yield "long name", len(name) > 14
 
 
+_LURING: Final = LURES.names()
 _CHEAP: Final = frozenset(
     "xyz top online site club icu cc pw tk ml ga cf gq info biz live shop vip click link buzz fun ru cn".split()
 )

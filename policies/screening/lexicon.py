@@ -53,6 +53,10 @@ class Lexicon:
         found = self._machine.find_matches_as_indexes(padded, overlapping=True)
         return frozenset(concept for number, _, _ in found for concept in self._concepts[number])
 
+    def names(self) -> frozenset[str]:
+        """Every concept."""
+        return frozenset(concept for concepts in self._concepts for concept in concepts)
+
     def words(self) -> frozenset[str]:
         """Every whole word of the phrases."""
         return frozenset(

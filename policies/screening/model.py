@@ -62,19 +62,19 @@ class Model:
             word: (_own(fraud, word), abuse[word_feature(word)]) for word in words
         }
 
-    def scores(self, words: Sequence[Word], traits: Sequence[str]) -> tuple[float, float]:
-        """Fraud or spam, and abuse: each from 0 to 1, over one half where the model would hold the text."""
+    def scores(self, words: Sequence[Word], traits: Sequence[str]) -> tuple[float, float, Sequence[int]]:
+        """Fraud or spam, and abuse: each from 0 to 1, over one half where the model would hold the text.
+
+        Last, for reviewers: what each word, with the one before it, adds to the judgement of fraud.
+        """
         fraud, abuse = self._sums(words)
         heads = self.header.heads
         whole = sum(self.fraud[trait_feature(name)] for name in traits) * TRAIT_VALUE
         return (
             _score(heads["fraud"], _strictest(fraud, WINDOW), whole),
             _score(heads["abuse"], _strictest(abuse, WINDOW), 0),
+            fraud,
         )
-
-    def contributions(self, words: Sequence[Word]) -> list[int]:
-        """What each word, with its pair, adds to the judgement of fraud: for reviewers."""
-        return self._sums(words)[0]
 
     def _sums(self, words: Sequence[Word]) -> tuple[list[int], list[int]]:
         fraud: list[int] = []

@@ -6,7 +6,7 @@ model; the model; schemes and chain letters; wording. Each stage adds findings, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from policies.screening.conduct import chain_letter, impersonation, named, schemes, wording
@@ -37,8 +37,7 @@ def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT)
     model = shipped_model()
     longest = 4 * policy.tuning.longest
     reading = read(text[:longest], model.vocabulary)
-    names = traits(reading.words, reading.links, reading.folded.flags, reading.concepts)
-    score, abuse = model.scores(reading.words, names)
+    score, abuse, weights = model.scores(reading.words, traits(reading.links, reading.concepts))
     leads = list(_leads(reading, context))
     found = [*_lists(text, reading, policy), *leads]
     if not any(template.fullmatch(text) for template in context.register.templates):
@@ -52,7 +51,10 @@ def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT)
         default=Action.PASS,
     )
     return Screening(
-        action=action, score=score, reasons=findings, evidence=_evidence(model, reading, findings)
+        action=action,
+        score=score,
+        reasons=findings,
+        evidence=_evidence(model, weights, reading) if findings else (),
     )
 
 
@@ -139,17 +141,13 @@ def _stricter(code: ScreenCode, action: Action, tuning: ScreeningTuning) -> Acti
     return max(action, tuning.stricter.get(code, action), key=_ORDER.__getitem__)
 
 
-def _evidence(model: Model, reading: Reading, findings: tuple[Finding, ...]) -> tuple[Evidence, ...]:
-    """The words that weigh most, for a text that is held."""
-    if not findings:
-        return ()
+def _evidence(model: Model, weights: Sequence[int], reading: Reading) -> tuple[Evidence, ...]:
+    """The words that weigh most."""
     scale = model.header.heads["fraud"].scale
-    weighed = sorted(
-        zip(model.contributions(reading.words), reading.words, strict=True), key=lambda pair: -pair[0]
-    )
+    weighed = sorted(zip(weights, reading.words, strict=True), key=lambda pair: -pair[0])[:_TOP]
     return tuple(
         Evidence(feature=word.text, weight=round(weight * scale, 3), start=start, end=end)
-        for weight, word in weighed[:_TOP]
+        for weight, word in weighed
         for start, end in [reading.original(word.start, word.end)]
         if weight > 0
     )

@@ -41,7 +41,7 @@ def vocabulary(texts: Iterable[str], least: int) -> tuple[str, ...]:
 def fraud_examples(labelled: Labelled, known: Container[str], size: int) -> list[Example]:
     """A text as one example; a long one that may pass also stretch by stretch, as it will be judged."""
     reading = read(labelled.text, known)
-    names = traits(reading.words, reading.links, reading.folded.flags, reading.concepts)
+    names = traits(reading.links, reading.concepts)
     marks = [trait_feature(name) for name in names]
     stretches = [reading.words]
     if labelled.side < 0 and len(reading.words) > WINDOW:
