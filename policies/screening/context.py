@@ -92,7 +92,7 @@ class ScreeningTuning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     or phrases; ``deny_hosts``: registrable domains; ``deny_patterns``: RE2, over the text in plain letters.
     """
 
-    quarantine_at: float = 0.5
+    quarantine_at: float = 0.55
     quarantine_home_at: float = 0.85
     block_at: float = 0.9
     abuse_at: float = 0.5

@@ -90,7 +90,8 @@ def _judged(
     whole = len(reading.folded.text)
     score, abuse = scores
     leads_home = not leads_away and bool(reading.links or reading.numbers)
-    if score >= (tuning.quarantine_home_at if leads_home else tuning.quarantine_at):
+    calm = leads_home or (not leads_away and bool(reading.concepts & _CALM))
+    if score >= (tuning.quarantine_home_at if calm else tuning.quarantine_at):
         certain = leads_away and score >= tuning.block_at
         yield (
             named(reading.concepts, leads_away=leads_away),
@@ -153,6 +154,8 @@ def _evidence(model: Model, weights: Sequence[int], reading: Reading) -> tuple[E
     )
 
 
+# A one-time password, and a warning of fraud: they read like what they warn of.
+_CALM: Final = frozenset({"onetime", "warning"})
 _PROMISES: Final = frozenset({"prize", "loan", "job", "inherit", "invest", "credential", "refund"})
 _LURED: Final = frozenset(
     "blocked verify urgent otherwise prize refund fee account credential loan job invest force gamble dating inherit "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,3 +199,32 @@ def test_an_altered_model_is_refused() -> None:
 def test_the_model_is_small() -> None:
     """The model file is below a megabyte."""
     assert len(shipped("model.bin")) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a.",
+        "a . ",
+        "1 ",
+        "12-",
+        "call us now ",
+        "send to ",
+        "forward all ",
+        "http://",
+        "www.",
+        "a[.]",
+        "a dot ",
+        "a\u0301",
+        "аa",
+        "a b ",
+        "a1",
+        "a@",
+    ],
+)
+def test_no_text_takes_long(piece: str) -> None:
+    """Nothing that a text repeats makes a pattern go back and forth: a text of the greatest length takes its share."""
+    text = (piece * 6400)[:6400]
+    begun = time.thread_time()
+    screen(text, NOBODY)
+    assert time.thread_time() - begun < 0.5
