@@ -55,6 +55,13 @@ def tell(replica: Replica, of: Tenant, batch: Batch) -> None:
     assert not replica.failures
 
 
+def test_values_that_only_python_takes_for_equal_are_told_apart(both: list[Replica]) -> None:
+    """Which of ``1`` and ``true`` stands in the store does not depend on which came first."""
+    history: list[Told] = [("whatsapp", message("m_c1", details={"n": value})) for value in (1, True)]
+    held = [told_in_turn(both[0], order) for order in permutations(history)]
+    assert repr(held[0]) == repr(held[1])
+
+
 def test_a_message_too_old_to_keep_leaves_nothing_beside_its_tombstone(both: list[Replica]) -> None:
     """Whether its unsend came before or after."""
     ancient = message("wamid.a1", at=NOW - 9 * DAY)

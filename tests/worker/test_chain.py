@@ -37,12 +37,13 @@ def record(number: int) -> DecisionRecord:
     )
 
 
-def chained(counts: Sequence[int]) -> list[Commit]:
-    """A chain with so many decisions in each commit."""
+def chained(counts: Sequence[int], missing: int = 0) -> list[Commit]:
+    """A chain with so many decisions in each commit; ``missing`` is a number that it leaves out."""
     made: list[Commit] = []
     previous = GENESIS
-    for sequence, count in enumerate(counts, 1):
-        stored, root = chain.encode([record(sequence * 100 + number) for number in range(count)])
+    for number, count in enumerate(counts, 1):
+        sequence = number + (0 < missing <= number)
+        stored, root = chain.encode([record(sequence * 100 + one) for one in range(count)])
         at = NOW + sequence
         previous = chain.head(previous, "acme", sequence, at, count, root)
         made.append(
@@ -146,6 +147,11 @@ def test_damage_is_noticed_where_it_is(damage: str) -> None:
     commits = chained([1, 3, 2, 1, 4])
     first, harm = DAMAGES[damage]
     assert chain.verify(harm(commits), (5, commits[-1].head)) == first
+
+
+def test_a_number_that_was_left_out_is_noticed() -> None:
+    """Also when whoever did it linked the rest anew."""
+    assert chain.verify(chained([1, 1, 1, 1], missing=3)) == 3
 
 
 @given(position=st.integers(0), bit=st.integers(0, 7))

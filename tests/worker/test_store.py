@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import permutations
 from typing import Any, Final
@@ -276,6 +276,35 @@ def test_the_log_stays_short(sqlite: Databases, impatient: None) -> None:
         with replica.store.reading() as tx:
             assert tx.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
             assert len(tx.execute(select(messages.contents.c.id)).all()) == 300
+
+
+def test_a_long_log_is_noticed(sqlite: Databases, impatient: None) -> None:
+    """The writer is asked to finish a pass: a background thread alone never catches up with a busy one."""
+    with replicas(sqlite) as [replica]:
+        checkpointer = Checkpointer(replica.store)
+        write_much(replica, checkpointer, 50)
+        checkpointer.start()
+        wait_for(lambda: checkpointer._due)
+        checkpointer.stop()
+
+
+def test_the_writer_finishes_a_pass(sqlite: Databases) -> None:
+    """When it is asked to: then the log begins again at its beginning."""
+    with replicas(sqlite) as [replica]:
+        checkpointer = Checkpointer(replica.store)
+        write_much(replica, checkpointer, 50)
+        before, checkpointer._due = log_size(sqlite), True
+        write_much(replica, checkpointer, 40)
+        checkpointer.stop()
+        assert log_size(sqlite) < before * 1.2
+
+
+def wait_for(happens: Callable[[], bool]) -> None:
+    """Wait until it happens, at most ten seconds."""
+    deadline = time.monotonic() + 10
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def test_a_reader_delays_the_log_and_nothing_else(sqlite: Databases, impatient: None) -> None:
