@@ -185,7 +185,7 @@ def test_padding_with_harmless_words_hides_nothing() -> None:
     """A lure keeps its score among many kind words."""
     lure = "You have won a prize! Claim your free gift voucher now, reply WIN"
     padding = "thanks see you soon at home tonight my dear friend have a nice evening " * 4
-    assert screen(lure + ". " + padding, NOBODY).score > 0.5
+    assert screen(padding + ". " + lure + ". " + padding, NOBODY).score > 0.5
 
 
 def test_an_altered_model_is_refused() -> None:
