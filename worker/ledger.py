@@ -210,13 +210,12 @@ class Ledger:
 
     def _commit(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
         """One transaction for all of them, tried again when replicas met on a row."""
-        retrying = Retrying(
-            retry=retry_if_exception(_is_worth_retrying),
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_random_exponential(multiplier=0.005, max=0.25),
-            reraise=True,
-        )
-        return retrying(self._transact, deliveries)
+        try:
+            return self._transact(deliveries)
+        except Exception as error:
+            if not _is_worth_retrying(error):
+                raise
+        return _retrying(self._transact, deliveries)
 
     def _transact(
         self, deliveries: Sequence[Delivery]
@@ -253,6 +252,14 @@ def _is_worth_retrying(error: BaseException) -> bool:
     if getattr(error.orig, "sqlstate", None) in _DEADLOCK_OR_SERIALIZATION:
         return True
     return bool(error.connection_invalidated)
+
+
+_retrying = Retrying(
+    retry=retry_if_exception(_is_worth_retrying),
+    stop=stop_after_attempt(_TRIES),
+    wait=wait_random_exponential(multiplier=0.005, max=0.25),
+    reraise=True,
+)
 
 
 def _is_about_data(error: Exception) -> bool:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from typing import Final
 
 from sqlalchemy import Connection
 
 from policies.event import AccountChanged
-from worker.store.statements import Insert, insert, replace_older
+from worker.store.statements import replace_older, run
 from worker.store.tables import AccountStateRow, CounterRow, Table
 
 account_states = Table.metadata.tables[str(AccountStateRow.__tablename__)]
 counters = Table.metadata.tables[str(CounterRow.__tablename__)]
+
+_KEY: Final = ", ".join(f'"{column.name}"' for column in counters.primary_key.columns)
+_ADD: Final = (
+    f'INSERT INTO "{counters.name}" ({_KEY}, "count") VALUES (?, ?, ?, ?, ?, ?, ?)'  # noqa: S608 - our own names
+    f' ON CONFLICT ({_KEY}) DO UPDATE SET "count" = "{counters.name}"."count" + excluded."count"'
+)
 
 CounterKey = tuple[int, str, str, str, str]
 """(day, connector, event, disposition, reason)."""
@@ -41,18 +47,4 @@ def count(tx: Connection, tenant: str, counts: Mapping[CounterKey, int]) -> None
     """Add to the counters of the day."""
     if not counts:
         return
-    names = ("day", "connector", "event", "disposition", "reason")
-    rows = [
-        {"tenant": tenant, **dict(zip(names, key, strict=True)), "count": number}
-        for key, number in sorted(counts.items())
-    ]
-    tx.execute(_add(tx.dialect.name), rows)
-
-
-@cache
-def _add(dialect: str) -> Insert:
-    statement = insert(dialect, counters)
-    return statement.on_conflict_do_update(
-        index_elements=list(counters.primary_key.columns),
-        set_={"count": counters.c.count + statement.excluded.count},
-    )
+    run(tx, _ADD, [(tenant, *key, number) for key, number in sorted(counts.items())])

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 
 from policies.message import Instant
 from worker import chain
-from worker.store.statements import insert_missing, locked
+from worker.store.statements import insert_missing, insert_new, is_sqlite, run
 from worker.store.tables import ChainRow, CommitRow, Table
 
 commits = Table.metadata.tables[str(CommitRow.__tablename__)]
 ends = Table.metadata.tables[str(ChainRow.__tablename__)]
 
-_end = select(ends.c.sequence, ends.c.head).where(ends.c.tenant == bindparam("of_tenant"))
-_move_end = update(ends).where(ends.c.tenant == bindparam("of_tenant"))
+_END: Final = f'SELECT "sequence", "head" FROM "{ends.name}" WHERE "tenant" = ?'  # noqa: S608 - our own name
+_MOVE_END: Final = f'UPDATE "{ends.name}" SET "sequence" = ?, "head" = ? WHERE "tenant" = ?'  # noqa: S608
 
 
 def append(
@@ -26,28 +27,18 @@ def append(
     The end of the chain stays locked until the transaction ends: replicas commit one after the other here,
     so this is the last thing that a transaction does.
     """
-    end = tx.execute(locked(tx, _end), {"of_tenant": tenant}).one_or_none()
+    locked_end = _END if is_sqlite(tx) else f"{_END} FOR UPDATE"
+    end = run(tx, locked_end, (tenant,)).one_or_none()
     if end is None:
         insert_missing(tx, ends, [{"tenant": tenant, "sequence": 0, "head": chain.GENESIS}])
-        end = tx.execute(locked(tx, _end), {"of_tenant": tenant}).one()
+        end = run(tx, locked_end, (tenant,)).one()
     if not records:
         return end.sequence, end.head
     stored, root = chain.encode(records)
     sequence = end.sequence + 1
     head = chain.head(end.head, tenant, sequence, now, len(records), root)
-    tx.execute(
-        commits.insert(),
-        {
-            "tenant": tenant,
-            "sequence": sequence,
-            "committed_at": now,
-            "count": len(records),
-            "root": root,
-            "head": head,
-            "decisions": stored,
-        },
-    )
-    tx.execute(_move_end, {"of_tenant": tenant, "sequence": sequence, "head": head})
+    insert_new(tx, commits, [(tenant, sequence, now, len(records), root, head, stored)])
+    run(tx, _MOVE_END, (sequence, head, tenant))
     return sequence, head
 
 
@@ -61,7 +52,7 @@ def read(tx: Connection, tenant: str) -> Iterator[chain.Commit]:
 
 def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:
     """The chain's sequence number and head; (0, 32 zero bytes) for a tenant without decisions."""
-    end = tx.execute(_end, {"of_tenant": tenant}).one_or_none()
+    end = run(tx, _END, (tenant,)).one_or_none()
     return (0, chain.GENESIS) if end is None else (end.sequence, end.head)
 
 

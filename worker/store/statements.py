@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, Table, tuple_
+from sqlalchemy import Column, Connection, CursorResult, Table, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 MOST_VALUES: Final = 512
@@ -29,6 +29,19 @@ def is_sqlite(connection: Connection) -> bool:
 def insert(dialect: str, table: Table) -> Insert:
     """The engine's own INSERT, which knows ON CONFLICT."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def run(connection: Connection, text: str, values: Row | list[Row]) -> CursorResult[Any]:
+    """Run a text of our own, ``?`` for each value, as the driver takes it; several rows of values: one by one.
+
+    For what every batch does: compiling and binding cost several times the database's own work.
+    """
+    return connection.exec_driver_sql(_in_dialect(text, connection.dialect.name), values)
+
+
+@cache
+def _in_dialect(text: str, dialect: str) -> str:
+    return text if dialect == "sqlite" else text.replace("?", "%s")
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -95,11 +108,6 @@ def _replace_older(dialect: str, table: Table, newer_by: tuple[str, ...]) -> Ins
         set_={name: statement.excluded[name] for name in newer_by},
         where=known < told,
     )
-
-
-def locked(connection: Connection, statement: Select[Any]) -> Select[Any]:
-    """The same rows, locked until the transaction ends (SQLite's transaction is a lock already)."""
-    return statement if is_sqlite(connection) else statement.with_for_update()
 
 
 def select_in(
