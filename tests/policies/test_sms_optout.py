@@ -143,7 +143,8 @@ def test_a_word_that_is_merely_near_is_no_misspelling(text: str) -> None:
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from([text for label, _, text in labelled("development") if label is Intent.STOP]),
+    # "stp" is "please" in French: alone it is a misspelt stop, beside another word it is not.
+    st.sampled_from([t for label, _, t in labelled("development") if label is Intent.STOP and t != "stp"]),
     st.sampled_from(["", "Hi, ", "Bonjour, ", "hola ", "Hallo, "]),
     st.sampled_from(["", ".", "!!", " please", " merci", " gracias", " bitte"]),
 )
