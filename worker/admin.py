@@ -47,7 +47,10 @@ def admin_app(views: Views) -> Starlette:
         return _json(views.status())
 
     pages = {"/metrics": metrics, "/livez": livez, "/readyz": readyz, "/status": status}
-    return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
+    app = Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
+    # Its redirect would lead to wherever the Host header says.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _json(value: Mapping[str, Any], status: int = 200) -> Response:
