@@ -199,8 +199,8 @@ def _engine(url: URL, schema: str) -> Engine:
         url.query.get("options", ""),
         f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c synchronous_commit=on",
         f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS}",
-        # Rows are looked for by key. A plan made while a table was small would go on reading all of it.
-        "-c enable_seqscan=off -c jit=off",
+        # Rows are looked for by key. A plan made and kept while a table was small would read all of it for ever.
+        "-c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c jit=off",
         # The keyring's tables stand in a schema of their own, where the server or the database is the same.
         f"-c search_path={KEYRING}" if schema == KEYRING else "",
     ]
