@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from connectors import wild
 from connectors.x.vocabulary import Why
 from connectors.x.wire import Envelope, NotUnderstood, moment, person
 from policies.event import AccountAspect, AccountChanged, AccountState, Consent, ConsentChanged, Event
@@ -26,7 +25,7 @@ def revocation(user_id: str | None, app_id: str | None, node: dict[str, Json], e
             aspect=AccountAspect.AUTHORISATION,
             state=AccountState.REVOKED,
             occurred_at=at,
-            subject=wild.numeric(app_id) or "",
+            subject=app_id or "",
         )
     return ConsentChanged(
         account=envelope.account,

@@ -398,9 +398,11 @@ def test_the_account_is_the_number_that_people_wrote_to() -> None:
 
 @pytest.mark.parametrize("field", sorted(standing.FIELDS))
 def test_a_word_that_no_table_knows_leaves_the_standing_unknown(field: str) -> None:
-    """Nothing of it is kept; notices that change nothing stay notices."""
+    """Nothing of it is kept, nor of ids that are none; notices that change nothing stay notices."""
     keys = ("event", "decision", "alert_type", "new_quality_score", "entity_type")
-    (event,) = parsed(delivery(field, **dict.fromkeys(keys, CANARY)))
+    ids = ("entity_id", "phone_number", "display_phone_number", "message_template_id")
+    told: dict[str, Json] = dict.fromkeys(keys + ids, CANARY)
+    (event,) = parsed(delivery(field, waba_info={"waba_id": CANARY}, **told))
     assert isinstance(event, AccountChanged)
     assert event.state in {AccountState.UNKNOWN, AccountState.INFORMED}
     assert CANARY not in msgspec.json.encode(event).decode()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
 from connectors.x.vocabulary import KEYS, Note, Why
 from connectors.x.webhook import SIGNATURE_HEADER, handshake, parse, sample_signature, verify
-from policies.event import Event, MessageReceived, Noted, Unrecognised
+from policies.event import AccountChanged, Event, MessageReceived, Noted, Unrecognised
 from policies.message import Json
 
 NOW = 1_790_000_000_000_000
@@ -113,6 +113,14 @@ def test_no_answered_token_signs_a_delivery(token: str) -> None:
     assert answer is not None
     if answer.status == 200:
         assert not _accepts(token.encode(), json.loads(answer.body)["response_token"])
+
+
+def test_the_app_of_a_revocation_is_a_number() -> None:
+    """It stands in the store in the clear: no text is taken for it."""
+    revoke = {"source": {"user_id": SHOP}, "target": {"app_id": CANARY}}
+    (event,) = parse({"user_event": {"revoke": revoke}}, NOW)
+    assert isinstance(event, AccountChanged)
+    assert event.subject == ""
 
 
 # -- the signature ---------------------------------------------------------------------------------------
