@@ -22,6 +22,9 @@ from worker.replies import raw_refusal
 
 _NEVER: Final = float("inf")
 _BACKLOG = 2048
+_LAST_SECONDS: Final = 2.0
+"""What is left to a sender or reader when the server stops."""
+
 _MOST_PIPELINED: Final = 16
 """Requests of one connection that may wait for the one before them. Platforms and proxies send one at a time."""
 
@@ -76,6 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._guard = config.guard
         self._since = self.loop.time()
         self._unread_since = _NEVER
+        self._most_seconds = _NEVER
         self._in_headers = True
         self._moved = False
         self._fed = 0
@@ -142,18 +146,23 @@ class GuardedProtocol(HttpToolsProtocol):
         self._overhead = 0
         super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """Whoever is in the middle of a request has a moment for the rest of it: nobody keeps us from stopping."""
+        self._most_seconds = _LAST_SECONDS
+        super().shutdown()
+
     def end_if_overdue(self, now: float) -> None:
         """End the connection of a sender that takes too long, over its request or over reading the answers."""
         if self.transport.get_write_buffer_size() == 0:
             self._unread_since = _NEVER
         elif self._unread_since == _NEVER:
             self._unread_since = now
-        elif now - self._unread_since > self._guard.request_seconds:
+        elif now - self._unread_since > min(self._guard.request_seconds, self._most_seconds):
             self._guard.refused(Refusal.TOO_SLOW)
             self.transport.abort()
             return
         patience = self._guard.header_seconds if self._in_headers else self._guard.request_seconds
-        if now - self._since > patience and not self.transport.is_closing():
+        if now - self._since > min(patience, self._most_seconds) and not self.transport.is_closing():
             self._turn_away(Refusal.TOO_SLOW)
 
     def _header_size(self) -> int:

@@ -968,6 +968,23 @@ def test_who_waits_when_the_time_for_draining_is_over_is_told_to_come_again() ->
     house.client.close()
 
 
+def test_a_slow_sender_does_not_keep_anybody_from_stopping() -> None:
+    """Who has begun has a moment for the rest; who takes longer is cut off, and that is no failure to drain."""
+    house = House(request_seconds=60)
+    head = LINE + b"content-length: 2\r\n\r\n"
+    stalled, hurrying = _begun(house, head + b"["), _begun(house, head + b"[")
+    _until(lambda: house.intake.bytes_in_flight == 2)
+    threading.Timer(0.3, lambda: hurrying.sendall(b"]")).start()
+    started = time.monotonic()
+    assert house.listeners.drain(10)
+    assert time.monotonic() - started < 5
+    assert _read_answer(hurrying).startswith(b"HTTP/1.1 200 ")
+    assert _read_answer(stalled).startswith(b"HTTP/1.1 408 ")
+    _end([stalled, hurrying])
+    assert house.listeners.stop(10)
+    house.client.close()
+
+
 def test_one_call_wakes_a_whole_batch(house: House) -> None:
     """The loop is interrupted once per batch, not once per delivery."""
     calls: list[Any] = []
