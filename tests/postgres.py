@@ -40,13 +40,17 @@ class Server:
         # A socket's path has at most 107 bytes, and a temporary directory may be anywhere.
         self.directory = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
         self._as = _unprivileged()
-        self._programs = _programs(self.directory, self._as)
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
-        if self._as:
-            os.chown(self.directory, self._as["user"], self._as["group"])
-        self._run("initdb", "-D", str(self.directory / "data"), *_INITDB)
+        try:
+            self._programs = _programs(self.directory, self._as)
+            if self._as:
+                os.chown(self.directory, self._as["user"], self._as["group"])
+            self._run("initdb", "-D", str(self.directory / "data"), *_INITDB)
+        except BaseException:
+            self.remove()
+            raise
 
     def __repr__(self) -> str:
         return "<Server>"
@@ -141,7 +145,10 @@ class Server:
         return [f"--{name}={value}" for name, value in chosen.items()]
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([self._programs / program, *arguments], check=True, capture_output=True, **self._as)
+        command = [self._programs / program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **self._as)
+        if done.returncode:
+            raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
 
 
 _INITDB = (
