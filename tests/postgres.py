@@ -145,7 +145,7 @@ class Server:
         return [f"--{name}={value}" for name, value in chosen.items()]
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [self._programs / program, *arguments]
+        command = [str(self._programs / program), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, **self._as)
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
