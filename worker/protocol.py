@@ -22,6 +22,9 @@ from worker.replies import raw_refusal
 
 _NEVER: Final = float("inf")
 _BACKLOG = 2048
+_IDLE_SECONDS: Final = 2.0
+"""A connection on which nothing happened for so long makes room where there are too many."""
+
 _LAST_SECONDS: Final = 2.0
 """What is left to a sender or reader when the server stops."""
 
@@ -64,7 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection.
 
     ``_since`` is when the sender began with the request that it has not finished, ``_unread_since`` when it began
-    to leave answers unread. ``_overhead`` counts what came since the last byte of a body or the end of a request:
+    to leave answers unread, ``_answered_at`` when it got the last one (or connected). ``_overhead`` counts what came since the last byte of a body or the end of a request:
     fields and chunk sizes, of which nobody sends much.
     """
 
@@ -77,7 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._guard = config.guard
-        self._since = self.loop.time()
+        self._since = self._answered_at = self.loop.time()
         self._unread_since = _NEVER
         self._most_seconds = _NEVER
         self._in_headers = True
@@ -87,10 +90,25 @@ class GuardedProtocol(HttpToolsProtocol):
         self._wrong = Refusal.MALFORMED_HTTP
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Turn the sender away at once where there are too many."""
+        """Where there are too many, one that has nothing to say makes room, or else this one is turned away."""
         super().connection_made(transport)
-        if len(self.connections) > self._guard.max_connections:
-            self._turn_away(Refusal.TOO_MANY_CONNECTIONS)
+        if len(self.connections) <= self._guard.max_connections:
+            return
+        idle = (one for one in self.connections if isinstance(one, GuardedProtocol) and one.is_idle)
+        next(idle, self).turn_away(Refusal.TOO_MANY_CONNECTIONS)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody would miss this connection: nothing was begun on it for a moment."""
+        begun = self._overhead > 0 or not self._in_headers
+        return not (begun or self._unanswered or self.transport.is_closing()) and (
+            self.loop.time() - self._answered_at > _IDLE_SECONDS
+        )
+
+    @property
+    def _unanswered(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; end the connection on whatever is not plain HTTP/1.1."""
@@ -106,15 +124,15 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             # httptools leaves the body of such a request unread.
             self._in_headers = False
-            self._turn_away(Refusal.MALFORMED_HTTP)
+            self.turn_away(Refusal.MALFORMED_HTTP)
             return
         except httptools.HttpParserError:
-            self._turn_away(self._wrong)
+            self.turn_away(self._wrong)
             return
         if not self._moved:
             self._overhead += len(data)
             if self._overhead > self._guard.max_header_bytes:
-                self._turn_away(Refusal.HEADERS_TOO_LARGE)
+                self.turn_away(Refusal.HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -146,6 +164,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._overhead = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """The worker has done its part."""
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
+
     def shutdown(self) -> None:
         """Whoever is in the middle of a request has a moment for the rest of it: nobody keeps us from stopping."""
         self._most_seconds = _LAST_SECONDS
@@ -163,15 +186,15 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         patience = self._guard.header_seconds if self._in_headers else self._guard.request_seconds
         if now - self._since > min(patience, self._most_seconds) and not self.transport.is_closing():
-            self._turn_away(Refusal.TOO_SLOW)
+            self.turn_away(Refusal.TOO_SLOW)
 
     def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
-    def _turn_away(self, refusal: Refusal) -> None:
+    def turn_away(self, refusal: Refusal) -> None:
+        """Say why and close."""
         self._guard.refused(refusal)
-        cycle: RequestResponseCycle | None = self.cycle
-        unanswered = cycle is not None and not cycle.response_complete
+        unanswered = self._unanswered
         # While an earlier request of this connection waits for its answer, ours would be taken for it.
         if not unanswered or not (self._in_headers or self.pipeline or self.cycle.response_started):
             self.transport.write(raw_refusal(refusal))

@@ -46,6 +46,7 @@ from policies.message import (
 )
 from policies.tenant import TenantPolicy
 from tests.collected import Collected
+from worker import protocol
 from worker.admission import MOST_EMPTY, TOO_MANY, Route, examine
 from worker.inbound import Answer, Answers, Delivery, Posted
 from worker.intake import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
@@ -804,14 +805,34 @@ def _is_cut_off(connection: socket.socket, drip: bytes) -> bool:
 
 
 def test_too_many_connections_are_turned_away() -> None:
-    """Those that are there go on."""
+    """Those that have begun with something go on."""
     with running(max_connections=3) as house:
-        assert house.post().status_code == 200  # one connection is kept by the client
-        others = [socket.create_connection(("127.0.0.1", house.port), timeout=5) for _ in range(3)]
+        others = [_begun(house, LINE) for _ in range(3)]
+        connections: set[Any] = house.listeners._webhooks.server_state.connections
+        _until(lambda: all(one._overhead for one in connections))
+        others.append(_begun(house, b""))
         assert _read_answer(others[-1]).startswith(b"HTTP/1.1 503 ")
+        others[0].sendall(b"content-length: 2\r\n\r\n[]")
+        assert _read_answer(others[0]).startswith(b"HTTP/1.1 200 ")
+        assert house.refusals == [Refusal.TOO_MANY_CONNECTIONS]
+        _end(others)
+
+
+@pytest.mark.parametrize("said", [b"", LINE + b"content-length: 2\r\n\r\n[]"])
+def test_who_has_nothing_to_say_keeps_nobody_out(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent connections, before a request and after one, make room for whoever comes."""
+    monkeypatch.setattr(protocol, "_IDLE_SECONDS", 0.5)
+    with running(max_connections=3, header_seconds=60) as house:
+        idle = [_begun(house, said) for _ in range(3)]
+        assert not said or [_read_answer(one)[9:12] for one in idle] == [b"200"] * 3
+        newcomer = _begun(house, b"")
+        assert _read_answer(newcomer).startswith(b"HTTP/1.1 503 ")  # a moment is granted to everybody
+        time.sleep(0.6)
+        assert [house.post().status_code for _ in range(3)] == [200] * 3
+        busy = [_begun(house, LINE) for _ in range(2)]
         assert house.post().status_code == 200
-        for connection in others:
-            connection.close()
+        assert len([one for one in idle if _is_cut_off(one, b"")]) == 3
+        _end([*idle, *busy, newcomer])
 
 
 # -- handshakes, callbacks, pages ----------------------------------------------------------------------------------
