@@ -98,7 +98,10 @@ class Settings(BaseSettings):
         default=32 << 20,
         description="Bodies held at one time, all together; beyond it those larger than 64 KiB are told to come back.",
     )
-    max_connections: Count = Field(default=800, description="Connections to the public listener at one time; idle ones make room for new ones.")
+    max_connections: Count = Field(
+        default=800,
+        description="Connections to the public listener at one time; idle ones make room for new ones.",
+    )
     max_header_bytes: Bytes = Field(default=16 << 10, description="Request line and headers of one request.")
     header_seconds: Seconds = Field(default=10, description="How long a sender may take over its headers.")
     body_seconds: Seconds = Field(default=30, description="How long a sender may take over a whole request.")
