@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from worker.log import Log
-from worker.log_lines import Line
+from worker.log.lines import Line
+from worker.log.writer import Log
 
 NOW = 1_795_253_400_000_000
 """2026-11-21T09:30:00Z in microseconds."""

@@ -94,7 +94,7 @@ def _load(name: str) -> Any:
 
 
 def _described(error: Exception) -> str:
-    from worker.faults import exception_types, frames
+    from worker.log.faults import exception_types, frames
 
     return " ".join((exception_types(error), *frames(error.__traceback__)[-3:]))
 

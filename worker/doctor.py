@@ -22,7 +22,7 @@ from worker.settings import Settings
 from worker.status import disk
 from worker.store.decisions import commits
 from worker.store.engine import StoreError, open_store
-from worker.tenants import TenantSource, load_all
+from worker.tenants.loading import TenantSource, load_all
 
 SKEW_SECONDS: Final = 5.0
 """A clock that differs by more is wrong: signed requests are judged by it, and so is the age of events."""

@@ -9,7 +9,7 @@ from typing import Any
 from policies.event import Event
 from policies.message import Instant, Private
 from policies.verdict import Reason
-from worker.tenants import Tenant, TenantConnector
+from worker.tenants.loading import Tenant, TenantConnector
 
 
 class Disposition(StrEnum):

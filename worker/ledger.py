@@ -37,7 +37,7 @@ UNSTORABLE: Final = "unstorable"
 Clock = Callable[[], Instant]
 Waiting = tuple[Instant, Delivery | Posted]
 Examine = Callable[[Posted], Delivery | None]
-"""Looks into a request's body (worker/admission.py); None when it is not JSON. Never raises."""
+"""Looks into a request's body (worker/intake/admission.py); None when it is not JSON. Never raises."""
 
 OnCommitted = Callable[[Sequence[Committed]], None]
 OnFailed = Callable[[Exception, int], None]

@@ -24,7 +24,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from worker.log_lines import Refusal, Weight
+from worker.log.lines import Refusal, Weight
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

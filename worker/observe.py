@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from policies.message import Instant
-from worker.faults import fault
 from worker.inbound import Committed, Disposition, Settled
-from worker.log import Log
-from worker.log_lines import (
+from worker.log.faults import fault
+from worker.log.lines import (
     CallbackLine,
     ConfigurationLine,
     DecisionLine,
@@ -22,8 +21,9 @@ from worker.log_lines import (
     Refusal,
     RefusalLine,
 )
+from worker.log.writer import Log
 from worker.metrics import Metrics
-from worker.tenants import Tenants
+from worker.tenants.loading import Tenants
 
 _SECOND = 1_000_000
 

@@ -18,26 +18,26 @@ from typing import Any, Final
 from connectors.contract import SignedRequest
 from connectors.registry import CONNECTORS
 from policies.message import Instant
-from worker import log_bridge
 from worker.admin import Views, admin_app
-from worker.admission import Route, examine
 from worker.errors import Unavailable
-from worker.intake import Found, Intake, Limits, Listeners
+from worker.intake.admission import Route, examine
+from worker.intake.app import Found, Intake, Limits, Listeners
+from worker.intake.protocol import Guard, GuardedConfig
+from worker.intake.replies import STATUS
 from worker.jobs import Job, Schedule
 from worker.ledger import Ledger
-from worker.log import Log
-from worker.log_lines import Level, LifecycleLine, Phase, Place, Refusal
+from worker.log import bridge as log_bridge
+from worker.log.lines import Level, LifecycleLine, Phase, Place, Refusal
+from worker.log.writer import Log
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened, SingleProcess, open_all, prepare_data_directory
-from worker.protocol import Guard, GuardedConfig
-from worker.replies import STATUS
-from worker.secret_files import Secrets
 from worker.settings import SECRET_PREFIX, Settings
 from worker.status import StoreProbe, disk, tenants_status, version, versions
 from worker.store.callbacks import find_callback, record_callback
 from worker.store.checkpoint import Checkpointer
-from worker.tenants import Tenants, TenantsInForce, TenantSource
+from worker.tenants.loading import Tenants, TenantsInForce, TenantSource
+from worker.tenants.secrets import Secrets
 
 RELOAD: Final = "reload"
 

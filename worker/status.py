@@ -17,7 +17,7 @@ from typing import Any, Final
 from policies.message import Instant
 from worker.observe import Observer
 from worker.store.engine import Store, StoreError
-from worker.tenants import Tenants, Version
+from worker.tenants.loading import Tenants, Version
 
 PING_SECONDS: Final = 2.0
 

@@ -21,13 +21,13 @@ from policies.verdict import Outcome, ReasonCode
 from tests.architecture.plain_yaml import documents
 from worker import cli
 from worker.inbound import Disposition
-from worker.log import Log
-from worker.log_lines import Refusal
+from worker.log.lines import Refusal
+from worker.log.writer import Log
 from worker.runtime import Runtime, wall_clock
-from worker.secret_files import Secrets
 from worker.settings import PREFIX, SECRET_PREFIX, Settings
-from worker.tenant_files import read_tenant
-from worker.tenants import TenantSource, load_all
+from worker.tenants.file import read_tenant
+from worker.tenants.loading import TenantSource, load_all
+from worker.tenants.secrets import Secrets
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"

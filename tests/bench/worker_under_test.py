@@ -94,7 +94,7 @@ class WorkerUnderTest:
             "SLUICEGATE_ADMIN_LISTEN_PORT": str(free_port()),
         }
         environment = {**self.environment(), **ports, **more}
-        return running(_sluicegate("serve"), environment, port, self.directory / "worker.log")
+        return running(_sluicegate("serve"), environment, port, self.directory / "worker.log.writer")
 
     def stored(self) -> int:
         """Messages in the store."""

@@ -21,9 +21,9 @@ from tests.databases import Databases
 from tests.flows.canaries.mint import TENANT, Attempt, Mint
 from tests.flows.canaries.shapes import SHAPES
 from tests.flows.plaintext_worker import Plaintext
-from worker import samples
 from worker.conformance.rig import Guest, Rig, transcripts
 from worker.conformance.search import Search
+from worker.tour import samples
 
 PLAINTEXT_SERVE = (sys.executable, str(Path(__file__).with_name("plaintext_worker.py")), "serve")
 """The same worker with a cipher that hides nothing; no setting can select it."""

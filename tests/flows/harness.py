@@ -28,7 +28,7 @@ from tests.databases import MASTER, Databases
 from worker.crypto import MasterKey
 from worker.inbound import Answer, Committed, Delivery, Governed
 from worker.ledger import Clock, Ledger
-from worker.tenants import Tenant, TenantConnector
+from worker.tenants.loading import Tenant, TenantConnector
 
 NOW: Final = 1_790_000_000_000_000
 """When tests take place: September 2026."""

@@ -20,8 +20,8 @@ from tests.flows.dump import audit
 from worker.conformance.rig import Guest, Rig
 from worker.crypto import MasterKey
 from worker.keyring import Keyring
-from worker.samples import Scene, messaging, text
 from worker.store.engine import Store
+from worker.tour.samples import Scene, messaging, text
 from worker.transcripts import Export, export, message_ref
 
 ACCOUNT: Final = "17841400000000777"

@@ -154,6 +154,6 @@ def test_a_planted_leak_is_found_in_a_log_line(leak: str) -> None:
         + LEAKS[leak](canary)
         + b'"}\n'
     )
-    assert [kind for kind, _ in look([canary], [(Kind.READABLE, "worker.log", line)])[canary]][:1] == [
+    assert [kind for kind, _ in look([canary], [(Kind.READABLE, "worker.log.writer", line)])[canary]][:1] == [
         Kind.READABLE
     ]

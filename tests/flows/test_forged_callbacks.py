@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.flows.two_tenants import META, House
-from worker import samples
 from worker.store.callbacks import callbacks
+from worker.tour import samples
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from connectors.contract import Credentials, MalformedPayload, SignatureRefused,
 from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from tests.flows import fuzz
-from worker import samples
 from worker.conformance.rig import Guest, Rig, signed_post, transcripts
 from worker.conformance.search import Search
+from worker.tour import samples
 
 MOST_SECONDS = 9.0
 """Platforms hang up after ten."""

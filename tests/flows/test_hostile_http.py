@@ -22,9 +22,9 @@ import httpx
 import pytest
 
 from connectors.registry import CONNECTORS
-from worker import samples
 from worker.conformance.rig import SERVE, Guest, Rig, signed_post
 from worker.conformance.search import Search
+from worker.tour import samples
 
 MARKER = "narwhal9marker"
 SECONDS = {"HEADER": 2, "BODY": 3, "IDLE": 4}

@@ -27,7 +27,7 @@ from tests.flows.dump import audit, dump
 from tests.flows.harness import NOW, Replica, delivery, in_threads, message, replicas, tenant, unsend
 from tests.flows.histories import ANN, CLEO, IDS, THREADS, Batch, Thread, Told, histories, pool, tellings
 from worker.inbound import Answer
-from worker.tenants import Tenant
+from worker.tenants.loading import Tenant
 
 EXAMPLES: Final = {"sqlite": 40, "postgresql": 15}
 MACHINES: Final = {"sqlite": 12, "postgresql": 8}

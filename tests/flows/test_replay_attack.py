@@ -17,11 +17,11 @@ from connectors.contract import Credentials
 from connectors.registry import CONNECTORS
 from policies.tenant import TenantPolicy
 from tests.flows.two_tenants import META, OWNED, House
-from worker import samples
-from worker.admission import admit, route_table, strangers
-from worker.log_lines import Refusal
-from worker.samples import Scene
-from worker.tenants import Tenant, TenantConnector, Tenants, Version
+from worker.intake.admission import admit, route_table, strangers
+from worker.log.lines import Refusal
+from worker.tenants.loading import Tenant, TenantConnector, Tenants, Version
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 DAY_MS = 24 * 3600 * 1000
 every_connector = pytest.mark.parametrize("connector", CONNECTORS)

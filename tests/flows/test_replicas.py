@@ -45,7 +45,7 @@ from worker.directory import Directory
 from worker.inbound import Answer
 from worker.register import Register
 from worker.store import decisions, messages
-from worker.tenants import Tenant
+from worker.tenants.loading import Tenant
 from worker.transcripts import export
 
 ACME: Final = tenant()

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from worker.cli import app
 from worker.commands import logs as command
-from worker.log_schema import schema
+from worker.log.schema import schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,7 +144,7 @@ def test_what_is_no_line_of_ours_is_passed_on(line: str) -> None:
 def test_following_shows_lines_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that is written in two pieces is one line."""
     monkeypatch.setattr(command, "_FOLLOW_SECONDS", 0.01)
-    path = tmp_path / "worker.log"
+    path = tmp_path / "worker.log.writer"
     path.write_text(json.dumps(LINES[0]) + "\n")
     found: list[bytes] = []
     lines: Iterator[bytes] = command._lines(path, follow=True)
@@ -161,7 +161,7 @@ def test_following_shows_lines_as_they_come(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_file_that_is_not_there_is_said_plainly() -> None:
     """Exit code 2 and a sentence, as everywhere."""
-    result = CliRunner().invoke(app, ["logs", "/nonexistent/worker.log"])
+    result = CliRunner().invoke(app, ["logs", "/nonexistent/worker.log.writer"])
     assert "cannot be read" in str(result.exception)
 
 
@@ -179,7 +179,7 @@ def test_the_schemas_page_is_printed_as_it_is() -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     """`sluicegate logs | head` ends quietly."""
-    path = tmp_path / "worker.log"
+    path = tmp_path / "worker.log.writer"
     path.write_text((json.dumps(LINES[2]) + "\n") * 5000)
     words = [sys.executable, "-c", "from worker.cli import main; main()", "logs", str(path)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -16,9 +16,9 @@ from policies.rules import GATES
 from policies.verdict import ReasonCode
 from worker.cli import app
 from worker.errors import ConfigurationError, SluicegateError
-from worker.new_tenant import begin_tenant, tenant_text, write_private
 from worker.settings import PREFIX
-from worker.tenant_files import read_tenant
+from worker.tenants.begin import begin_tenant, tenant_text, write_private
+from worker.tenants.file import read_tenant
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from worker import samples
 from worker.commands.conform import conform
 from worker.errors import ConfigurationError
+from worker.tour import samples
 
 app = Typer()
 app.command()(conform)

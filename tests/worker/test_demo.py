@@ -17,9 +17,9 @@ import msgspec
 import pytest
 
 from connectors.registry import CONNECTORS
-from worker.demo import ACCOUNTS, TENANT, prepare
 from worker.settings import Settings
-from worker.tenants import load_all
+from worker.tenants.loading import load_all
+from worker.tour.demo import ACCOUNTS, TENANT, prepare
 
 COMMAND = (sys.executable, "-c", "from worker.cli import main; main()", "demo")
 LAST_WORD = "conform"

@@ -46,15 +46,15 @@ from policies.message import (
 )
 from policies.tenant import TenantPolicy
 from tests.collected import Collected
-from worker import protocol
-from worker.admission import MOST_EMPTY, TOO_MANY, Route, examine
 from worker.inbound import Answer, Answers, Delivery, Posted
-from worker.intake import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
-from worker.log_lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
+from worker.intake import protocol
+from worker.intake.admission import MOST_EMPTY, TOO_MANY, Route, examine
+from worker.intake.app import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
+from worker.intake.protocol import Guard, GuardedConfig
+from worker.log.lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
 from worker.metrics import Metrics
 from worker.observe import Observer
-from worker.protocol import Guard, GuardedConfig
-from worker.tenants import Tenant, TenantConnector, Tenants, Version
+from worker.tenants.loading import Tenant, TenantConnector, Tenants, Version
 
 SECRET, PREVIOUS, TOKEN = b"current-secret", b"previous-secret", b"verify-me"
 CANARY = "canary-8d1f"

@@ -18,10 +18,9 @@ import pytest
 
 from policies.verdict import Reason, ReasonCode
 from tests.collected import Collected
-from worker import log_bridge
-from worker.faults import exception_types, fault, frames, short_path
-from worker.log import Log
-from worker.log_lines import (
+from worker.log import bridge as log_bridge
+from worker.log.faults import exception_types, fault, frames, short_path
+from worker.log.lines import (
     DecisionLine,
     DeliveryLine,
     FaultLine,
@@ -32,6 +31,7 @@ from worker.log_lines import (
     RefusalLine,
     Weight,
 )
+from worker.log.writer import Log
 
 NOW = 1_795_253_400_123_456  # 2026-11-21T09:30:00.123456Z
 

@@ -11,19 +11,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from worker import log_lines
-from worker.log_lines import LINES, Level, Line
-from worker.log_schema import schema
+from worker.log import lines as log_lines
+from worker.log.lines import LINES, Level, Line
+from worker.log.schema import schema
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
     path for room in ("worker", "connectors", "policies") for path in (ROOT / room).rglob("*.py")
 )
 
-LOGS = {"worker/log.py", "worker/log_bridge.py"}
+LOGS = {"worker/log/writer.py", "worker/log/bridge.py"}
 """The only modules that know of logging and of standard output."""
 
-SHOWS = ("worker/commands/", "worker/cli.py", "worker/demo.py")
+SHOWS = ("worker/commands/", "worker/cli.py", "worker/tour/demo.py")
 """What a person at a terminal started may show something there."""
 
 

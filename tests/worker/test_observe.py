@@ -17,7 +17,7 @@ from policies.verdict import Reason, ReasonCode
 from tests.collected import Collected
 from worker.inbound import Committed, Delivery, Disposition, Settled
 from worker.jobs import Job, Schedule
-from worker.log_lines import (
+from worker.log.lines import (
     DecisionLine,
     DeliveryLine,
     FaultLine,
@@ -28,8 +28,8 @@ from worker.log_lines import (
 )
 from worker.metrics import Metrics
 from worker.observe import Observer
-from worker.tenant_files import Problem
-from worker.tenants import Tenant, TenantConnector, Tenants, Version
+from worker.tenants.file import Problem
+from worker.tenants.loading import Tenant, TenantConnector, Tenants, Version
 
 NOW: Instant = 1_795_253_400_000_000
 CANARY = "canary-31"

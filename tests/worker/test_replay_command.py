@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from connectors.contract import Credentials, WebhookRequest
 from connectors.registry import CONNECTORS
-from worker import samples
 from worker.cli import app
 from worker.commands import replay as command
 from worker.commands.replay import post, replay, tenant_connector
 from worker.errors import ConfigurationError, Unavailable
-from worker.samples import Scene
 from worker.settings import Settings, load_settings
-from worker.tenants import TenantConnector
+from worker.tenants.loading import TenantConnector
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 BODY = b'{"object": "instagram", "entry":  []}\n'
 

@@ -24,12 +24,12 @@ from tests.collected import Collected
 from tests.databases import Databases, Provisioner
 from worker import opening
 from worker.errors import ConfigurationError, SluicegateError, Unavailable
-from worker.log_lines import ConfigurationLine, DeliveryLine, LifecycleLine, Phase
+from worker.log.lines import ConfigurationLine, DeliveryLine, LifecycleLine, Phase
 from worker.opening import SingleProcess, open_all
 from worker.runtime import Runtime
-from worker.samples import Scene, text
 from worker.settings import PREFIX, Settings
 from worker.store.engine import StoreError
+from worker.tour.samples import Scene, text
 
 SECRET = b"app-secret-of-a-test"
 ACCOUNT = "17841400000000077"

@@ -8,7 +8,7 @@ from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from policies.event import MessageReceived
 from policies.message import Direction
-from worker import samples
+from worker.tour import samples
 
 
 @pytest.mark.parametrize("name", CONNECTORS)

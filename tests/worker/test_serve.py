@@ -20,8 +20,8 @@ import pytest
 
 from connectors.registry import CONNECTORS
 from tests.databases import Databases
-from worker.samples import Scene, text
 from worker.settings import PREFIX
+from worker.tour.samples import Scene, text
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "17841400000000088"

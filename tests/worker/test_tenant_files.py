@@ -7,7 +7,7 @@ import pytest
 
 from connectors.registry import CONNECTORS
 from policies.tenant import TenantPolicy
-from worker.tenant_files import read_tenant
+from worker.tenants.file import read_tenant
 
 ABSURD = {bool: '"yes"', int: "-1", tuple[str, ...]: r'["\u0001"]'}
 FIELDS = {

@@ -15,9 +15,9 @@ from connectors.contract import Connector, WebhookAnswer, WebhookRequest
 from policies.event import Event
 from policies.message import Channel
 from policies.tenant import TenantPolicy
-from worker.secret_files import SecretRefused, Secrets
-from worker.tenant_files import Problem, read_tenant
-from worker.tenants import NOBODY, Tenants, TenantsInForce, TenantSource, load_all
+from worker.tenants.file import Problem, read_tenant
+from worker.tenants.loading import NOBODY, Tenants, TenantsInForce, TenantSource, load_all
+from worker.tenants.secrets import SecretRefused, Secrets
 
 
 def _parse(_payload: object, _now: int) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from policies.event import Event, MessageEdited, MessageReceived, MessageUnsent
 from policies.message import MediaKind
-from worker import tour
+from worker.tour import story as tour
 
 ACCOUNTS = {name: f"10000000000000{number}" for number, name in enumerate(CONNECTORS)}
 SECRETS = {name: f"secret of {name}".encode() for name in CONNECTORS}

@@ -13,17 +13,17 @@ from connectors.contract import Credentials
 from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from policies.tenant import Facts, TenantPolicy
-from worker import samples
-from worker.admission import _collect
 from worker.commands.transcript import app
 from worker.crypto import MasterKey
 from worker.errors import ConfigurationError
 from worker.inbound import Answer, Delivery
+from worker.intake.admission import _collect
 from worker.keyring import open_keyring
 from worker.ledger import Ledger
 from worker.settings import load_settings
 from worker.store.engine import open_store
-from worker.tenants import Tenant, TenantConnector
+from worker.tenants.loading import Tenant, TenantConnector
+from worker.tour import samples
 
 HOSTILE = "first \x1b[2J[red]line[/red]\nsecond \u202egnp.exe\u2069 :smile: \x9b31m"
 ACCOUNT = "100000000000003"

@@ -11,12 +11,12 @@ from typing import Final
 
 from rich.console import Console
 
-from worker import demo as show
-from worker import log_bridge
 from worker.errors import ConfigurationError, Unavailable
-from worker.log import Log
+from worker.log import bridge as log_bridge
+from worker.log.writer import Log
 from worker.runtime import Runtime, wall_clock
 from worker.settings import PREFIX, Settings, load_settings
+from worker.tour import demo as show
 
 _LOG: Final = "demo.log"
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from policies.verdict import ReasonCode
 from worker.errors import ConfigurationError
 from worker.inbound import Disposition
-from worker.log_schema import schema
+from worker.log.schema import schema
 from worker.plain import plain
 
 _FOLLOW_SECONDS: Final = 0.2

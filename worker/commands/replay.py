@@ -18,7 +18,7 @@ from worker.errors import ConfigurationError, Unavailable
 from worker.plain import plain
 from worker.runtime import tenant_source
 from worker.settings import Settings, load_settings
-from worker.tenants import TenantConnector, load_all
+from worker.tenants.loading import TenantConnector, load_all
 
 _TRIES: Final = 5
 _TAKEN: Final = 200

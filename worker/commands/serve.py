@@ -6,10 +6,10 @@ import os
 import resource
 from typing import Final
 
-from worker import log_bridge
 from worker.errors import SluicegateError
-from worker.log import Log
-from worker.log_lines import Level, LifecycleLine, Phase
+from worker.log import bridge as log_bridge
+from worker.log.lines import Level, LifecycleLine, Phase
+from worker.log.writer import Log
 from worker.runtime import Runtime, wall_clock
 from worker.settings import load_settings
 from worker.status import version

@@ -13,12 +13,12 @@ from rich.text import Text
 from connectors.registry import CONNECTORS
 from policies.tenant import TenantPolicy
 from worker.errors import ConfigurationError
-from worker.new_tenant import NewTenant, begin_tenant
 from worker.plain import plain
 from worker.runtime import tenant_source
 from worker.settings import Settings, load_settings
-from worker.tenant_files import RINGS, read_tenant
-from worker.tenants import Tenants, TenantSource, load_all
+from worker.tenants.begin import NewTenant, begin_tenant
+from worker.tenants.file import RINGS, read_tenant
+from worker.tenants.loading import Tenants, TenantSource, load_all
 
 app = typer.Typer(help="Check, show and begin tenant files.", no_args_is_help=True, add_completion=False)
 

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from connectors.registry import CONNECTORS
-from worker import samples
 from worker.errors import ConfigurationError
+from worker.tour import samples
 
 CONNECTOR_OF: Final = {
     **{name: name for name in CONNECTORS},

@@ -73,7 +73,7 @@ class Rig:
         databases: tuple[str, str] | None = None,
     ) -> None:
         self.data = directory / "data"
-        self.log = directory / "worker.log"
+        self.log = directory / "worker.log.writer"
         self.errors = directory / "worker.err"
         self._tenants = directory / "tenants"
         self._secrets = directory / "secrets"

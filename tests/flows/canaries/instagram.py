@@ -15,8 +15,8 @@ from tests.flows.canaries.wire import (
     item,
     post,
 )
-from worker import samples
-from worker.samples import Scene
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 
 def story_mention(m: Mint) -> list[Attempt]:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from worker import samples
-from worker.samples import Scene
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 Body = dict[str, Any]
 

@@ -14,7 +14,7 @@ from tests.flows.canaries.wire import (
     tweet,
     wam,
 )
-from worker import samples
+from worker.tour import samples
 
 
 def unsent(m: Mint) -> list[Attempt]:

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from tests.flows.canaries.mint import Attempt, Body
-from worker import samples
-from worker.samples import Scene
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 
 def post(connector: str, payload: Any) -> Attempt:

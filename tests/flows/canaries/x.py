@@ -13,7 +13,7 @@ from tests.flows.canaries.wire import (
     tweet,
     xaa,
 )
-from worker import samples
+from worker.tour import samples
 
 
 def encrypted_chat(m: Mint) -> list[Attempt]:

@@ -19,8 +19,8 @@ from typing import Final
 import msgspec
 
 from policies.message import Instant
-from worker.faults import fault
-from worker.log_lines import Level, Line, LostLine, Place, Weight
+from worker.log.faults import fault
+from worker.log.lines import Level, Line, LostLine, Place, Weight
 
 PATIENCE_SECONDS: Final = 0.25
 """How long a batch's decisions wait for room, all together."""

@@ -20,14 +20,23 @@ import uvloop
 
 from connectors.contract import Connector, SignedRequest
 from policies.message import Instant, Private
-from worker import replies
-from worker.admission import Kind, Route, admit, admit_large, greet, route_table, strangers, verify_callback
 from worker.inbound import Answer, Delivery, Posted
-from worker.log_lines import Place, Refusal
+from worker.intake import replies
+from worker.intake.admission import (
+    Kind,
+    Route,
+    admit,
+    admit_large,
+    greet,
+    route_table,
+    strangers,
+    verify_callback,
+)
+from worker.intake.protocol import end_overdue
+from worker.intake.replies import Reply
+from worker.log.lines import Place, Refusal
 from worker.observe import Observer
-from worker.protocol import end_overdue
-from worker.replies import Reply
-from worker.tenants import Tenants
+from worker.tenants.loading import Tenants
 
 LARGE_BODY: Final = 256 * 1024
 """A larger body is worked on in a thread, so that nobody else waits for it. Bytes."""

@@ -9,9 +9,9 @@ import threading
 import warnings
 from typing import Any, Final, TextIO
 
-from worker.faults import exception_types, fault, frames, short_path
-from worker.log import Log
-from worker.log_lines import Level, LibraryLine, Place
+from worker.log.faults import exception_types, fault, frames, short_path
+from worker.log.lines import Level, LibraryLine, Place
+from worker.log.writer import Log
 
 TEMPLATES: Final = ("alembic.runtime.migration", "apscheduler", "httpx", "sqlalchemy.pool", "uvicorn.error")
 """Loggers (and those below them) that log constant templates, looked at in the versions of the lock.

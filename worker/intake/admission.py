@@ -28,8 +28,8 @@ from policies.message import Instant, Json, Private
 from policies.tenant import Facts
 from worker.govern import govern
 from worker.inbound import Delivery, Governed, Posted
-from worker.log_lines import Refusal
-from worker.tenants import Tenant, TenantConnector, Tenants
+from worker.log.lines import Refusal
+from worker.tenants.loading import Tenant, TenantConnector, Tenants
 
 INTERNAL: Final = "internal"
 """Why of an authentic delivery that this code failed on: counted, answered 200, and a fault in the log."""

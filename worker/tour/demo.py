@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.registry import CONNECTORS
-from worker import samples, tour
 from worker.opening import Opened, prepare_data_directory
 from worker.plain import plain
-from worker.samples import Scene
 from worker.settings import Settings
-from worker.tenants import Tenant
+from worker.tenants.loading import Tenant
+from worker.tour import samples
+from worker.tour import story as tour
+from worker.tour.samples import Scene
 from worker.transcripts import export, message_ref
 
 TENANT: Final = "demo"

@@ -12,8 +12,8 @@ import httpx
 import msgspec
 
 from connectors.registry import CONNECTORS
-from worker import samples
-from worker.samples import Scene
+from worker.tour import samples
+from worker.tour.samples import Scene
 
 CDN: Final = "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id={}&signature=invented"
 

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from worker.inbound import Disposition
-from worker.log_lines import LINES, Line
+from worker.log.lines import LINES, Line
 
 PREAMBLE: Final = """\
 # The log

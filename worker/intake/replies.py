@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.contract import WebhookAnswer
 from policies.message import Instant
-from worker.log_lines import Refusal
+from worker.log.lines import Refusal
 
 _TEXT = b"text/plain; charset=utf-8"
 

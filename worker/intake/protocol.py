@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from worker.log_lines import Refusal
-from worker.replies import raw_refusal
+from worker.intake.replies import raw_refusal
+from worker.log.lines import Refusal
 
 _NEVER: Final = float("inf")
 _BACKLOG = 2048

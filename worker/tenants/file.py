@@ -12,7 +12,7 @@ import msgspec
 from connectors.contract import Connector, Credentials
 from policies.message import MessageKind, Private
 from policies.tenant import TenantPolicy
-from worker.secret_files import EXPECTED_REFERENCE, REFERENCE
+from worker.tenants.secrets import EXPECTED_REFERENCE, REFERENCE
 
 TENANT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 MAX_FILE_BYTES: Final = 1 << 20

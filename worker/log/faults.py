@@ -9,7 +9,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Final
 
-from worker.log_lines import FaultLine, Level, Place
+from worker.log.lines import FaultLine, Level, Place
 
 _MOST_FRAMES: Final = 12
 _MOST_CAUSES: Final = 4

@@ -13,7 +13,7 @@ from connectors.contract import Connector
 from policies.message import Private
 from worker.crypto import sync_directory
 from worker.errors import ConfigurationError
-from worker.tenant_files import TENANT_ID, read_tenant
+from worker.tenants.file import TENANT_ID, read_tenant
 
 _TOKEN_BYTES: Final = 24
 

@@ -16,8 +16,7 @@ from connectors.contract import Connector, Credentials
 from policies.digest import policy_digest
 from policies.message import Private
 from policies.tenant import TenantPolicy
-from worker.secret_files import SecretRefused, Secrets
-from worker.tenant_files import (
+from worker.tenants.file import (
     MAX_FILE_BYTES,
     RINGS,
     TENANT_ID,
@@ -25,6 +24,7 @@ from worker.tenant_files import (
     Problem,
     read_tenant,
 )
+from worker.tenants.secrets import SecretRefused, Secrets
 
 
 class TenantConnector(Private, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Tenants: their files (file), their secrets (secrets), loaded whole or refused whole (loading), a new one (begin)."""
