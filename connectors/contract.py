@@ -6,17 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from policies.event import Event
+from policies.event import Event, Failure
 from policies.message import Channel, Instant, Json, Private
 
 
 class WebhookRequest(Private, frozen=True, kw_only=True):
-    """One HTTP request as the connector may see it: header names in lower case, the body as received."""
+    """One HTTP request as the connector may see it: header names in lower case, the body as received.
+
+    ``url`` is the address as the platform called it (behind a proxy: the public one), "" where nobody configured it;
+    ``received_at`` is what a signature's own timestamp is compared with.
+    """
 
     method: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes = b""
+    url: str = ""
+    received_at: Instant = 0
 
 
 class WebhookAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +63,106 @@ Parse = Callable[[Json, Instant], Iterator[Event]]
 """From a payload and the time to its events; see ``Connector.parse``."""
 
 
+class HttpRequest(Private, frozen=True, kw_only=True):
+    """A request to a provider. ``url`` may hold account ids, ``headers`` secrets, ``body`` content."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class HttpAnswer(Private, frozen=True, kw_only=True):
+    """A provider's answer: header names in lower case, the body cut off at a bound."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Sending(Private, frozen=True, kw_only=True):
+    """What a tenant configured to send with: the connector's ``options``, and its rings of secrets, current first.
+
+    ``callback_url`` is where status callbacks of this connector arrive, "" where nobody configured the public address.
+    ``bearer`` is the access token where the connector has a ``grant``.
+    """
+
+    options: Mapping[str, str]
+    secrets: Mapping[str, tuple[bytes, ...]] = {}
+    callback_url: str = ""
+    bearer: str = ""
+
+
+class Text(Private, frozen=True, kw_only=True):
+    """One text on its way out. ``id`` is ours (32 hexadecimal characters): providers that echo one get it."""
+
+    id: str
+    sender: str
+    recipient: str
+    text: str
+
+
+class Sent(Private, frozen=True, kw_only=True):
+    """The provider took it. ``id`` is the provider's message id, "" where it tells none."""
+
+    id: str
+
+
+class Refused(Private, frozen=True, kw_only=True):
+    """The provider did not take it, and says why. Nothing was sent. ``retry_after`` in seconds, where it is told."""
+
+    failure: Failure
+    code: int = 0
+    retry_after: float | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """It may have been sent, or not: an answer that nobody understands, or one that says so."""
+
+
+SendResult = Sent | Refused | Unknown
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """How a connector gets an access token (OAuth 2.0 client credentials).
+
+    ``read`` answers the token and its life in seconds, or None where the answer holds none.
+    """
+
+    build: Callable[[Sending], HttpRequest]
+    read: Callable[[HttpAnswer], tuple[str, float] | None]
+
+
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask a provider what became of a text after a time-out.
+
+    ``read`` answers what the provider knows of this very text; None where it does not tell for sure: not listed is no
+    proof, as a message may be listed late. ``build``: the text, and when it was tried.
+    """
+
+    build: Callable[[Text, Instant, Sending], HttpRequest]
+    read: Callable[[Text, Instant, HttpAnswer], Sent | None]
+
+
+class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+    """How texts are sent: pure functions from a text to a request and from an answer to what it says.
+
+    ``options`` are the tenant's options with their defaults (None: required); ``secrets`` names the rings that sending
+    needs. ``read_result`` never raises: what it does not understand is Unknown, unless the status says that nothing was
+    taken. ``most_characters`` is the provider's limit, in characters of a text. ``addresses`` are the URLs (scheme and
+    host are what counts) that a configuration leads to: each must stand in the tenant's egress register.
+    """
+
+    options: Mapping[str, str | None]
+    secrets: tuple[str, ...]
+    addresses: Callable[[Sending], tuple[str, ...]]
+    build_request: Callable[[Text, Sending], HttpRequest]
+    read_result: Callable[[HttpAnswer], SendResult]
+    most_characters: int = 1600
+    grant: Grant | None = None
+    lookup: Lookup | None = None
+
+
 class Connector(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -69,6 +175,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     ``sample_signature`` gives the headers of a correctly signed body, for replay and conformance; ``verify``
     is shown no header but these, which is why there is one of them and its name depends on nothing.
     ``signs_with`` is what the platform calls the secret that signs: files are named after it.
+    ``outbound`` is how it sends, None where this worker only listens.
     """
 
     name: str
@@ -81,3 +188,4 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     signed_request: Callable[[bytes, Credentials, Instant], SignedRequest] | None = None
     has_aliases: bool = False
     signs_with: str = "signing_secret"
+    outbound: Outbound | None = None

@@ -30,6 +30,23 @@ class DeliveryStatus(StrEnum):
 _RANK = {status: rank for rank, status in enumerate(DeliveryStatus)}
 
 
+class Failure(StrEnum):
+    """Why a text was not sent or not delivered, one word for all providers; worker/sms/delivery.py says what follows."""
+
+    THROTTLED = "throttled"
+    PROVIDER = "provider"
+    TEMPORARY = "temporary"
+    OPTED_OUT = "opted_out"
+    DEAD_NUMBER = "dead_number"
+    FILTERED = "filtered"
+    REGISTRATION = "registration"
+    SENDER = "sender"
+    QUOTA = "quota"
+    ACCOUNT = "account"
+    BUSY = "busy"
+    REJECTED = "rejected"
+
+
 class Consent(StrEnum):
     """What a person allowed or withdrew."""
 
@@ -95,12 +112,18 @@ class MessageUnsent(Happening, frozen=True, kw_only=True, tag=True):
 
 
 class DeliveryReported(Happening, frozen=True, kw_only=True, tag=True):
-    """One message reached ``status``. ``error_codes`` are the platform's numbers, never its sentences."""
+    """One message reached ``status``. ``error_codes`` are the platform's numbers, never its sentences.
+
+    ``failure`` is what they mean, where a table knows; ``ours`` is the id that was given to the platform with the
+    message, where it is echoed: a report may arrive before the answer that tells the platform's own id.
+    """
 
     message_id: str
     status: DeliveryStatus
     occurred_at: Instant
     error_codes: tuple[int, ...] = ()
+    failure: Failure | None = None
+    ours: str = ""
 
 
 class WatermarkReported(Happening, frozen=True, kw_only=True, tag=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from policies.message import MessageKind
+from policies.sms.facts import SendFacts
 
 
 class TenantPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,9 +31,11 @@ class TenantPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule may know beyond the message: handed in by the worker, never fetched by a rule.
 
-    ``now`` in microseconds; ``unsent``: a tombstone for this message exists already.
+    ``now`` in microseconds; ``unsent``: a tombstone for this message exists already; ``send``: what BEFORE_SEND knows of
+    a text that is about to be sent, None elsewhere.
     """
 
     now: int
     policy: TenantPolicy
     unsent: bool = False
+    send: SendFacts | None = None

@@ -228,6 +228,183 @@ class CallbackRow(Table, table=True):
     __table_args__ = (UniqueConstraint("tenant", "code"),)
 
 
+class SubmissionRow(Table, table=True):
+    """A text as it was handed in, under its client's own reference: the same call gets the same answer.
+
+    ``reference`` is a keyed hash of the client's reference, ``digest`` of the whole body; ``answer`` (encoded, without
+    content) is what was answered; ``sealed`` names submitter, campaign and client reference.
+    """
+
+    __tablename__ = "submission"
+    tenant: str = _text(key=True)
+    reference: bytes = _bytes(key=True)
+    digest: bytes = _bytes()
+    key: bytes = _bytes()
+    answer: bytes = _bytes()
+    sealed: bytes = _bytes()
+    submitted_at: int = _number()
+    __table_args__ = (
+        Index("submission_by_key", "tenant", "key"),
+        Index("submission_by_age", "tenant", "submitted_at"),
+        _CLUSTERED,
+    )
+
+
+class OutboxRow(Table, table=True):
+    """A text on its way to a provider: durable before it is sent (worker/sms/delivery.py has the states).
+
+    ``id`` (UUIDv7) is our own id, and the order within a ``pair`` (keyed hash of sender and recipient): of one pair only
+    the first unfinished row is sent. ``epoch`` counts the claims: who comes back with an older one changes nothing.
+    ``sealed`` (under the conversation's key) is what is to be sent; it is gone as soon as the row is finished.
+    ``tried_at``: when the provider was called last. ``failure`` is a word of policies.event.Failure, "" for none.
+    """
+
+    __tablename__ = "outbox"
+    tenant: str = _text(key=True)
+    key: bytes = _bytes(key=True)
+    id: bytes = _bytes()
+    pair: bytes = _bytes()
+    conversation: bytes = _bytes()
+    connector: str = _text()
+    account: str = _text()
+    purpose: str = _text()
+    state: int = _small()
+    not_before: int = _number()
+    not_after: int | None = _number(null=True)
+    attempts: int = _small()
+    epoch: int = _number()
+    lease_until: int = _number()
+    tried_at: int | None = _number(null=True)
+    submitted_at: int = _number()
+    changed_at: int = _number()
+    failure: str = _text()
+    code: int = _number()
+    sealed: bytes | None = _bytes(null=True)
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        Index("outbox_by_state", "tenant", "state", "not_before"),
+        Index("outbox_by_pair", "tenant", "pair", "state", "id"),
+    )
+
+
+class ReviewRow(Table, table=True):
+    """A text that was judged and waits for a person (``state``: waiting, released, rejected).
+
+    ``cluster`` is the same for near-duplicates; ``sealed`` (under the conversation's key) holds text, recipient, evidence
+    and all that sending it would need. ``score`` in thousandths.
+    """
+
+    __tablename__ = "review"
+    tenant: str = _text(key=True)
+    key: bytes = _bytes(key=True)
+    id: bytes = _bytes()
+    cluster: bytes = _bytes()
+    conversation: bytes = _bytes()
+    connector: str = _text()
+    account: str = _text()
+    state: int = _small()
+    score: int = _number()
+    codes: str = _text()
+    entered_at: int = _number()
+    decided_at: int | None = _number(null=True)
+    sealed: bytes | None = _bytes(null=True)
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        Index("review_by_cluster", "tenant", "state", "cluster"),
+    )
+
+
+class SuppressionRow(Table, table=True):
+    """Who asked for no more texts: a keyed hash of scope and number, under a key of its own; it survives erasure.
+
+    ``consent`` is what was last said, ``source`` how it was learnt; the latest wins, of two at once the withdrawal.
+    """
+
+    __tablename__ = "suppression"
+    tenant: str = _text(key=True)
+    reference: bytes = _bytes(key=True)
+    consent: str = _text()
+    source: str = _text()
+    changed_at: int = _number()
+    recorded_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class TallyRow(Table, table=True):
+    """How much of something there was in a window of time: texts to one recipient, of one sender, over one network.
+
+    ``name`` is a keyed hash, ``window`` the number of the window since the epoch.
+    """
+
+    __tablename__ = "tally"
+    tenant: str = _text(key=True)
+    kind: str = _text(key=True)
+    name: bytes = _bytes(key=True)
+    window: int = _number(key=True)
+    count: int = _number()
+    __table_args__ = (Index("tally_by_age", "tenant", "kind", "window"), _CLUSTERED)
+
+
+class AlikeRow(Table, table=True):
+    """Who received or sent texts that share a fingerprint's band (policies/sms/fingerprint.py): keyed hashes alone."""
+
+    __tablename__ = "alike"
+    tenant: str = _text(key=True)
+    band: bytes = _bytes(key=True)
+    role: str = _text(key=True)
+    who: bytes = _bytes(key=True)
+    cluster: bytes = _bytes()
+    count: int = _number()
+    seen_at: int = _number()
+    __table_args__ = (Index("alike_by_age", "tenant", "seen_at"), _CLUSTERED)
+
+
+class BucketRow(Table, table=True):
+    """A token bucket: so many millionths of a token at that time. One sender and class of carrier."""
+
+    __tablename__ = "bucket"
+    tenant: str = _text(key=True)
+    name: bytes = _bytes(key=True)
+    tokens: int = _number()
+    filled_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class ApiKeyRow(Table, table=True):
+    """A key of the API: SHA-256 of its secret under a public prefix. Revoked keys stay, so that acts name them."""
+
+    __tablename__ = "api_key"
+    tenant: str = _text(key=True)
+    prefix: str = _text(key=True)
+    digest: bytes = _bytes()
+    scopes: str = _text()
+    label: str = _text()
+    made_at: int = _number()
+    revoked_at: int | None = _number(null=True)
+
+
+class ActRow(Table, table=True):
+    """What an operator did, when and about what; ``sealed`` says who and why. Append-only."""
+
+    __tablename__ = "act"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    action: str = _text()
+    about: bytes = _bytes()
+    done_at: int = _number()
+    sealed: bytes = _bytes()
+
+
+class LeaseRow(Table, table=True):
+    """Who runs what only one of all replicas may run, and until when. ``tenant`` is "" for what concerns all."""
+
+    __tablename__ = "lease"
+    tenant: str = _text(key=True)
+    name: str = _text(key=True)
+    holder: bytes = _bytes()
+    until: int = _number()
+
+
 class KeyringCheckRow(KeyringTable, table=True):
     """A constant sealed by the master key: a wrong master key is noticed before anything is written."""
 
