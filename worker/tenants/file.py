@@ -42,6 +42,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
         )
 
 
+class Egress(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A destination that was declared (PP-5): the host, what for, where it is, and on what legal basis it gets data."""
+
+    host: str
+    purpose: str
+    region: str
+    legal_basis: str
+
+
 class ConnectorEntry(Private, frozen=True, kw_only=True):
     """``[connectors.<name>]``: whose accounts, and the references of each ring of secrets."""
 

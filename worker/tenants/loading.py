@@ -12,15 +12,17 @@ from typing import Final
 
 import msgspec
 
-from connectors.contract import Connector, Credentials
+from connectors.contract import Connector, Credentials, Sending
 from policies.digest import policy_digest
 from policies.message import Private
+from policies.sms.policy import Prepared
 from policies.tenant import TenantPolicy
 from worker.tenants.file import (
     MAX_FILE_BYTES,
     RINGS,
     TENANT_ID,
     ConnectorEntry,
+    Egress,
     Problem,
     read_tenant,
 )
@@ -28,21 +30,30 @@ from worker.tenants.secrets import SecretRefused, Secrets
 
 
 class TenantConnector(Private, frozen=True, kw_only=True):
-    """One connector of one tenant: whose accounts it takes (PP-1) and the secrets that sign its deliveries."""
+    """One connector of one tenant: whose accounts it takes (PP-1) and the secrets that sign its deliveries.
+
+    ``sending`` is what it sends with, None where it only listens (or where what it would send with is not right).
+    """
 
     connector: Connector
     accounts: frozenset[str]
     credentials: Credentials
+    sending: Sending | None = None
 
 
 class Tenant(Private, frozen=True, kw_only=True):
-    """One tenant as in force. ``id`` is the file's name; ``policy_digest`` stands on every decision."""
+    """One tenant as in force. ``id`` is the file's name; ``policy_digest`` stands on every decision.
+
+    ``sms`` is how its texts are judged, None where it sends none; ``egress`` is where it may send to (PP-5).
+    """
 
     id: str
     name: str
     policy: TenantPolicy
     policy_digest: str
     connectors: Mapping[str, TenantConnector]
+    sms: Prepared | None = None
+    egress: tuple[Egress, ...] = ()
 
 
 class Version(Private, frozen=True, kw_only=True):
