@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 from policies.message import Private
 from policies.screening.context import Register as Owned
 from policies.screening.context import ScreeningPolicy, ScreeningTuning

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import column, inspect, table, text, update
@@ -23,22 +24,33 @@ from tests.postgres import Server
 from worker.store import engine
 from worker.store.engine import Store, StoreError, open_store
 from worker.store.messages import aliases
-from worker.store.tables import KeyringTable, Table
+from worker.store.statements import insert_new
+from worker.store.tables import KeyringTable, OutboxRow, Table
 
 NEWER: Final = '''
 """One more"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "{before}"
 branch_labels = depends_on = None
 
 
 def upgrade() -> None:
     op.create_table("one_more", sa.Column("id", sa.BigInteger(), primary_key=True))
-    {}
+    {statement}
 '''
+HEADS: Final = {"store": "0002", "keyring": "0001"}
+"""This version's revision of each schema."""
+BEFORE_TEXTS: Final = {
+    *("account_state", "alembic_version_store", "alias", "callback", "consent", "content", "conversation"),
+    *("counter", "decision_chain", "decision_commit", "identifier", "link", "message"),
+}
+"""What the first version's store holds."""
+
+
+outbox = Table.metadata.tables[str(OutboxRow.__tablename__)]
 
 
 @pytest.fixture
@@ -63,11 +75,21 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
     def come(statement: str) -> None:
         scripts = Path(shutil.copytree(engine._MIGRATIONS, tmp_path / "migrations"))
-        for schema in ("store", "keyring"):
-            (scripts / schema / "0002_one_more.py").write_text(NEWER.format(statement))
+        for schema, head in HEADS.items():
+            (scripts / schema / "9998_one_more.py").write_text(NEWER.format(before=head, statement=statement))
         monkeypatch.setattr(engine, "_MIGRATIONS", scripts)
 
     return come
+
+
+def upgrade(store: Store, revision: str) -> None:
+    """Make or bring the schema to one revision, as the version did whose last one it was."""
+    if store.path is not None:
+        engine._create_private(store.path)
+    with store.transaction() as connection:
+        configuration = store._configuration()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
 
 
 def tables(store: Store) -> set[str]:
@@ -112,7 +134,7 @@ def test_migrating_again_changes_nothing(empty: Databases) -> None:
     empty.migrate()
     empty.migrate()
     with empty.opened() as (store, keyring):
-        assert store.revision() == keyring.store.revision() == "0001"
+        assert {one.schema: one.revision() for one in (store, keyring.store)} == HEADS
         store.check_schema()
         keyring.check()
 
@@ -133,7 +155,7 @@ def test_a_failing_migration_changes_nothing(
             with pytest.raises(StoreError, match="failed and was undone"):
                 one.migrate()
             assert tables(one) == before
-            assert one.revision() == "0001"
+            assert one.revision() == HEADS[one.schema]
 
 
 @on_both_engines
@@ -157,8 +179,27 @@ def test_a_migration_keeps_what_is_stored(empty: Databases, next_version: Callab
         with pytest.raises(StoreError, match="behind this version"):
             store.check_schema()
         store.migrate()
-        assert store.revision() == "0002"
+        assert store.revision() == "9998"
         assert "one_more" in tables(store)
+
+
+@on_both_engines
+def test_a_store_of_the_first_version_gets_what_came_since(empty: Databases) -> None:
+    """It has no tables for outbound texts; afterwards it has them, and everything that it held before."""
+    row = ("acme", b"alias", b"key")
+    with empty.opened() as (store, _):
+        upgrade(store, "0001")
+        assert tables(store) == BEFORE_TEXTS
+        with store.transaction() as tx:
+            insert_new(tx, aliases, [row])
+        with pytest.raises(StoreError, match="behind this version"):
+            store.check_schema()
+        store.migrate()
+        store.check_schema()
+        assert tables(store) == set(Table.metadata.tables) | {"alembic_version_store"}
+        with store.reading() as tx:
+            assert [tuple(one) for one in tx.execute(aliases.select())] == [row]
+            assert not tx.execute(outbox.select()).all()
 
 
 @on_both_engines
