@@ -9,16 +9,19 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.contract import Connector, Credentials
+from connectors.contract import Connector, Credentials, Outbound
 from policies.message import MessageKind, Private
+from policies.sms.policy import SmsPolicy
 from policies.tenant import TenantPolicy
 from worker.tenants.secrets import EXPECTED_REFERENCE, REFERENCE
+from worker.tenants.texts import Egress, read_egress, read_sms
 
 TENANT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 MAX_FILE_BYTES: Final = 1 << 20
 RINGS: Final = tuple(field.name for field in msgspec.structs.fields(Credentials))
 
 _MAX_ACCOUNT = 512
+_MAX_OPTION = 4096
 _plain_key = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _place = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)")
 # The parser's time grows with the square of a key's parts, and ours have three.
@@ -42,20 +45,22 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
         )
 
 
-class Egress(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A destination that was declared (PP-5): the host, what for, where it is, and on what legal basis it gets data."""
+class SendingEntry(Private, frozen=True, kw_only=True):
+    """``[connectors.<name>.sending]``: options with their defaults, references by ring."""
 
-    host: str
-    purpose: str
-    region: str
-    legal_basis: str
+    options: Mapping[str, str]
+    rings: Mapping[str, tuple[str, ...]]
 
 
 class ConnectorEntry(Private, frozen=True, kw_only=True):
-    """``[connectors.<name>]``: whose accounts, and the references of each ring of secrets."""
+    """``[connectors.<name>]``: whose accounts, and the references of each ring of secrets.
+
+    ``sending``: options and rings of what it sends with, None where it only listens.
+    """
 
     accounts: frozenset[str]
     rings: Mapping[str, tuple[str, ...]]
+    sending: SendingEntry | None = None
 
 
 class TenantEntry(Private, frozen=True, kw_only=True):
@@ -64,6 +69,8 @@ class TenantEntry(Private, frozen=True, kw_only=True):
     name: str
     policy: TenantPolicy
     connectors: Mapping[str, ConnectorEntry]
+    sms: SmsPolicy | None = None
+    egress: tuple[Egress, ...] = ()
 
 
 def read_tenant(
@@ -74,13 +81,18 @@ def read_tenant(
     document = reader.document(text)
     if document is None:
         return None, reader.problems
-    reader.only(document, "", ("name", "policy", "connectors"))
+    reader.only(document, "", ("name", "policy", "connectors", "sms", "egress"))
     name = reader.value(document, "", "name", 'a name, such as "Acme"', _is_line)
     policy = reader.policy(reader.table(document, "", "policy", required=False))
     entries = reader.connectors(reader.table(document, "", "connectors"), connectors)
+    texts = reader.table(document, "", "sms", required=False)
+    sms = read_sms(texts, reader.wrong) if "sms" in document else None
+    egress = read_egress(document.get("egress", []), reader.wrong)
+    reader.senders(sms, entries)
     if reader.problems:
         return None, reader.problems
-    return TenantEntry(name=name, policy=TenantPolicy(**policy), connectors=entries), []
+    tenant_policy = TenantPolicy(**policy)
+    return TenantEntry(name=name, policy=tenant_policy, connectors=entries, sms=sms, egress=egress), []
 
 
 class _Reader:
@@ -156,27 +168,60 @@ class _Reader:
 
     def connector(self, table: Mapping[str, Any], connector: Connector) -> ConnectorEntry:
         path = f"connectors.{connector.name}."
-        self.only(table, path, ("accounts", *RINGS))
+        self.only(table, path, ("accounts", *RINGS, *(("sending",) if connector.outbound else ())))
         accounts = self.value(
             table, path, "accounts", "a list of account ids as strings, each once", _are_accounts
         )
         rings = {ring: tuple(self.ring(table, path, ring, connector)) for ring in RINGS}
-        return ConnectorEntry(accounts=frozenset(accounts if _are_accounts(accounts) else ()), rings=rings)
+        sending = self.sending(table, path, connector.outbound) if connector.outbound else None
+        known = frozenset(accounts if _are_accounts(accounts) else ())
+        return ConnectorEntry(accounts=known, rings=rings, sending=sending)
+
+    def sending(self, parent: Mapping[str, Any], path: str, outbound: Outbound) -> SendingEntry | None:
+        if "sending" not in parent:
+            return None
+        table = self.table(parent, path, "sending", required=False)
+        path = f"{path}sending."
+        self.only(table, path, (*outbound.options, *outbound.secrets))
+        options: dict[str, str] = {}
+        for name, default in outbound.options.items():
+            value = table.get(name, default)
+            if isinstance(value, str) and _is_option(value):
+                options[name] = value
+            else:
+                self.wrong(f"{path}{name}", "a text")
+        rings = {name: tuple(self.references(table.get(name), f"{path}{name}")) for name in outbound.secrets}
+        return SendingEntry(options=options, rings=rings)
+
+    def senders(self, sms: SmsPolicy | None, connectors: Mapping[str, ConnectorEntry]) -> None:
+        """A sender that may send stands in the accounts of exactly one connector that sends."""
+        for index, sender in enumerate(sms.senders if sms else ()):
+            carriers = [one for one in connectors.values() if one.sending and sender.address in one.accounts]
+            if len(carriers) != 1 and not sender.inbound_only:
+                expected = "an address that stands in the accounts of exactly one connector with [….sending]"
+                self.wrong(f"sms.senders[{index}].address", expected)
 
     def ring(self, table: Mapping[str, Any], path: str, ring: str, connector: Connector) -> Iterator[str]:
-        references = table.get(ring, [])
-        if not isinstance(references, list) or (ring in connector.needs and not references):
-            self.wrong(f"{path}{ring}", f"a list of at least one {EXPECTED_REFERENCE}")
+        if ring in table or ring in connector.needs:
+            yield from self.references(table.get(ring), f"{path}{ring}", needed=ring in connector.needs)
+
+    def references(self, references: Any, path: str, *, needed: bool = True) -> Iterator[str]:
+        if not isinstance(references, list) or (needed and not references):
+            self.wrong(path, f"a list of at least one {EXPECTED_REFERENCE}")
             return
         for index, reference in enumerate(references):
             if isinstance(reference, str) and REFERENCE.fullmatch(reference):
                 yield reference
             else:
-                self.wrong(f"{path}{ring}[{index}]", EXPECTED_REFERENCE)
+                self.wrong(f"{path}[{index}]", EXPECTED_REFERENCE)
 
 
 def _is_line(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()
+
+
+def _is_option(value: str) -> bool:
+    return len(value) <= _MAX_OPTION and value.replace("\n", "").isprintable()
 
 
 def _are_accounts(value: Any) -> bool:

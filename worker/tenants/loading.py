@@ -7,26 +7,29 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.contract import Connector, Credentials, Sending
 from policies.digest import policy_digest
 from policies.message import Private
+from policies.sms.countries import SenderKind
 from policies.sms.policy import Prepared
 from policies.tenant import TenantPolicy
 from worker.tenants.file import (
     MAX_FILE_BYTES,
-    RINGS,
     TENANT_ID,
     ConnectorEntry,
-    Egress,
     Problem,
+    SendingEntry,
     read_tenant,
 )
 from worker.tenants.secrets import SecretRefused, Secrets
+from worker.tenants.texts import Egress
 
 
 class TenantConnector(Private, frozen=True, kw_only=True):
@@ -57,10 +60,15 @@ class Tenant(Private, frozen=True, kw_only=True):
 
 
 class Version(Private, frozen=True, kw_only=True):
-    """A tenant as its file was loaded. Connectors whose secrets are missing are ``out_of_service``."""
+    """A tenant as its file was loaded.
+
+    Connectors whose secrets are missing are ``out_of_service``; those that take deliveries and cannot send, because a
+    secret or a destination is missing, are ``not_sending``.
+    """
 
     tenant: Tenant
     out_of_service: frozenset[str] = frozenset()
+    not_sending: frozenset[str] = frozenset()
 
 
 class Tenants(Private, frozen=True, kw_only=True):
@@ -126,7 +134,7 @@ def load_all(source: TenantSource, previous: Tenants = NOBODY) -> Tenants:
     loaded, contested = _without_contested_accounts(loaded, previous.versions)
     in_force = {id_: version or previous.versions.get(id_) for id_, version in loaded.items()}
     return Tenants(
-        versions={id_: version for id_, version in in_force.items() if version is not None},
+        versions=_acquainted({id_: version for id_, version in in_force.items() if version is not None}),
         refused=frozenset(id_ for id_, version in in_force.items() if version is None),
         problems=(*problems, *contested),
     )
@@ -142,17 +150,16 @@ def _load(
     entry, problems = read_tenant(file, text, source.connectors)
     if entry is None:
         return None, problems
+    loading = _Loading(source.secrets, id_, file, problems)
     started: dict[str, TenantConnector] = {}
     for name, connector in entry.connectors.items():
-        credentials, missing = _credentials(source.secrets, id_, file, name, connector)
-        problems += missing
-        if credentials is not None:
-            started[name] = TenantConnector(
-                connector=source.connectors[name], accounts=connector.accounts, credentials=credentials
-            )
+        loaded = loading.connector(source.connectors[name], connector, entry.egress)
+        if loaded is not None:
+            started[name] = loaded
     failing = entry.connectors.keys() - started.keys()
+    silent = {name for name, one in started.items() if entry.connectors[name].sending and not one.sending}
     # A secret that vanished must not stop a connector that runs: the whole previous version stays.
-    if previous is not None and failing & previous.tenant.connectors.keys():
+    if previous is not None and _stops(previous, failing, silent):
         return None, problems
     tenant = Tenant(
         id=id_,
@@ -160,25 +167,107 @@ def _load(
         policy=entry.policy,
         policy_digest=policy_digest(entry.policy),
         connectors=started,
+        sms=Prepared.of(entry.sms) if entry.sms is not None else None,
+        egress=entry.egress,
     )
-    return Version(tenant=tenant, out_of_service=frozenset(failing)), problems
+    version = Version(tenant=tenant, out_of_service=frozenset(failing), not_sending=frozenset(silent))
+    return version, problems
 
 
-def _credentials(
-    secrets: Secrets, tenant: str, file: str, name: str, entry: ConnectorEntry
-) -> tuple[Credentials | None, list[Problem]]:
-    problems: list[Problem] = []
-    rings: dict[str, tuple[bytes, ...]] = {}
-    for ring in RINGS:
-        values = []
-        for index, reference in enumerate(entry.rings[ring]):
-            try:
-                values.append(secrets.resolve(tenant, reference))
-            except SecretRefused as refused:
-                key = f"connectors.{name}.{ring}[{index}] ({reference})"
-                problems.append(Problem(file=file, key=key, expected=str(refused)))
-        rings[ring] = tuple(values)
-    return (None if problems else Credentials(**rings)), problems
+def _stops(previous: Version, failing: AbstractSet[str], silent: AbstractSet[str]) -> bool:
+    runs = previous.tenant.connectors
+    return bool(failing & runs.keys()) or any(name in runs and runs[name].sending for name in silent)
+
+
+class _Loading:
+    """Resolves the references of one tenant's file, and tells what is missing."""
+
+    def __init__(self, secrets: Secrets, tenant: str, file: str, problems: list[Problem]) -> None:
+        self._secrets = secrets
+        self._tenant = tenant
+        self._file = file
+        self._problems = problems
+
+    def connector(
+        self, connector: Connector, entry: ConnectorEntry, egress: tuple[Egress, ...]
+    ) -> TenantConnector | None:
+        rings = self._resolved(entry.rings, f"connectors.{connector.name}.")
+        if rings is None:
+            return None
+        return TenantConnector(
+            connector=connector,
+            accounts=entry.accounts,
+            credentials=Credentials(**rings),
+            sending=self._sending(connector, entry.sending, egress) if entry.sending else None,
+        )
+
+    def _sending(
+        self, connector: Connector, entry: SendingEntry, egress: tuple[Egress, ...]
+    ) -> Sending | None:
+        path = f"connectors.{connector.name}.sending."
+        rings = self._resolved(entry.rings, path)
+        if rings is None or connector.outbound is None:
+            return None
+        sending = Sending(options=entry.options, secrets=rings)
+        try:
+            hosts = {urlsplit(address).hostname for address in connector.outbound.addresses(sending)}
+        except ValueError as error:  # the connector's own sentence, without values
+            self._wrong(path.removesuffix("."), str(error))
+            return None
+        declared = {one.host for one in egress}
+        if not hosts <= declared:
+            self._wrong(
+                path.removesuffix("."), "every host that it sends to in an [[egress]] table of this file"
+            )
+            return None
+        return sending
+
+    def _resolved(
+        self, references: Mapping[str, tuple[str, ...]], path: str
+    ) -> dict[str, tuple[bytes, ...]] | None:
+        before = len(self._problems)
+        rings = {
+            ring: tuple(
+                self._secret(reference, f"{path}{ring}[{index}]") for index, reference in enumerate(some)
+            )
+            for ring, some in references.items()
+        }
+        return rings if len(self._problems) == before else None
+
+    def _secret(self, reference: str, key: str) -> bytes:
+        try:
+            return self._secrets.resolve(self._tenant, reference)
+        except SecretRefused as refused:
+            self._wrong(f"{key} ({reference})", str(refused))
+            return b""
+
+    def _wrong(self, key: str, expected: str) -> None:
+        self._problems.append(Problem(file=self._file, key=key, expected=expected))
+
+
+def _acquainted(versions: Mapping[str, Version]) -> dict[str, Version]:
+    """Every tenant that sends knows the names of all others: one's sender must not pass for another's."""
+    names = {id_: frozenset(_names(version.tenant)) for id_, version in versions.items()}
+    return {
+        id_: _knowing(version, frozenset().union(*(some for other, some in names.items() if other != id_)))
+        for id_, version in versions.items()
+    }
+
+
+def _names(tenant: Tenant) -> Iterator[str]:
+    if tenant.sms is not None:
+        yield from tenant.sms.policy.brands
+        alphanumeric = (one for one in tenant.sms.policy.senders if one.kind is SenderKind.ALPHANUMERIC)
+        yield from (sender.address for sender in alphanumeric)
+
+
+def _knowing(version: Version, others: frozenset[str]) -> Version:
+    sms = version.tenant.sms
+    if sms is None or sms.register.others == others:
+        return version
+    known = msgspec.structs.replace(sms, register=msgspec.structs.replace(sms.register, others=others))
+    tenant = msgspec.structs.replace(version.tenant, sms=known)
+    return msgspec.structs.replace(version, tenant=tenant)
 
 
 def _without_contested_accounts(
