@@ -25,29 +25,39 @@ class Disposition(StrEnum):
     NOTED = "noted"
     UNRECOGNISED = "unrecognised"
     FOREIGN = "foreign"
+    # Texts on their way out; one that waits for a person is withheld.
+    QUEUED = "queued"
+    DELAYED = "delayed"
+    REFUSED = "refused"
 
 
 class Governed(Private, frozen=True):
     """An event after NEVER_RECORD: safe to keep as far as that gate goes.
 
     ``dropped`` means that nothing of its content may be kept; ``reasons`` is the gate's trace.
+    ``withheld``: kept, and not part of what was exchanged. ``disposition``: what was decided of a text that is to be
+    sent, None for everything that came in: what becomes of that is decided in the transaction.
     """
 
     event: Event
     reasons: tuple[Reason, ...] = ()
     dropped: bool = False
+    withheld: bool = False
+    disposition: Disposition | None = None
 
 
 class Posted(Private, frozen=True, kw_only=True):
     """An authentic webhook request whose body nobody has looked into yet.
 
     The writer looks into the bodies of a whole batch at once, so that the event loop only reads and answers.
+    ``ours`` is our id of the text that is reported on, where it stood in the signed address.
     """
 
     tenant: Tenant
     source: TenantConnector
     received_at: Instant
     body: bytes
+    ours: str = ""
     token: Any = None
 
 

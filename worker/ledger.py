@@ -10,10 +10,10 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from policies.event import Unrecognised
 from policies.message import Instant
@@ -21,17 +21,16 @@ from worker.inbound import Answer, Answers, Committed, Delivery, Governed, Poste
 from worker.keyring import Keyring
 from worker.settle import Settlement
 from worker.store.engine import Store
+from worker.store.retry import persistently
 from worker.store.statements import Raced
 
 MOST_EVENTS: Final = 2_000
 """A batch takes no further delivery once it holds this many events."""
 
-_TRIES = 8
 _BYTES_PER_EVENT = 1_000
 _ABOUT_DATA = frozenset({"22", "23", "54"})
 """Classes of PostgreSQL's errors: data exception, integrity, a limit such as that of an index entry."""
 
-_DEADLOCK_OR_SERIALIZATION = frozenset({"40P01", "40001"})
 UNSTORABLE: Final = "unstorable"
 
 Clock = Callable[[], Instant]
@@ -210,12 +209,7 @@ class Ledger:
 
     def _commit(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
         """One transaction for all of them, tried again when replicas met on a row."""
-        try:
-            return self._transact(deliveries)
-        except Exception as error:
-            if not _is_worth_retrying(error):
-                raise
-        return _retrying(self._transact, deliveries)
+        return persistently(partial(self._transact, deliveries))
 
     def _transact(
         self, deliveries: Sequence[Delivery]
@@ -241,25 +235,6 @@ class Ledger:
 def _weight(item: Delivery | Posted) -> int:
     """About how many events it holds."""
     return len(item.events) if isinstance(item, Delivery) else 1 + len(item.body) // _BYTES_PER_EVENT
-
-
-def _is_worth_retrying(error: BaseException) -> bool:
-    """Replicas met: the same rows inserted at once, a deadlock, a serialization failure, a busy file."""
-    if isinstance(error, Raced):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if getattr(error.orig, "sqlstate", None) in _DEADLOCK_OR_SERIALIZATION:
-        return True
-    return bool(error.connection_invalidated)
-
-
-_retrying = Retrying(
-    retry=retry_if_exception(_is_worth_retrying),
-    stop=stop_after_attempt(_TRIES),
-    wait=wait_random_exponential(multiplier=0.005, max=0.25),
-    reraise=True,
-)
 
 
 def _is_about_data(error: Exception) -> bool:

@@ -217,14 +217,14 @@ class Settlement:
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
         before, after = self._register.merge(work.key, work.place, told)
-        return self._settled(work, _disposition(event, before, after), reasons)
+        return self._settled(work, work.item.disposition or _disposition(event, before, after), reasons)
 
     def _told(self, work: Work, event: MessageReceived | MessageEdited, decision: Decision) -> Record:
         message = decision.message or event.message
         quoted = self._key(work, message.reply_to) if message.reply_to else b""
         conversation = self._directory.conversation(work.person)
         told = record_of_message(msgspec.structs.replace(event, message=message), conversation, quoted)
-        withheld = decision.outcome is Outcome.QUARANTINED
+        withheld = work.item.withheld or decision.outcome is Outcome.QUARANTINED
         return msgspec.structs.replace(told, withheld=True) if withheld else told
 
     def _unsent(self, work: Work, event: MessageUnsent) -> Settled:
