@@ -1,0 +1,1 @@
+"""Texts on their way out: handed in, judged, sent, reported; and what recipients answer."""
