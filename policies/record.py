@@ -2,7 +2,7 @@
 
 Deliveries are duplicated, late and out of order. ``join`` is commutative, associative and idempotent, so
 that any permutation, repetition or split of the same deliveries ends in the same record:
-absent → stored → edited(n) → unsent, forwards only. ``unsent`` is final and holds no content.
+absent → stored → edited(n) → unsent → erased, forwards only. From ``unsent`` on there is no content.
 """
 
 from __future__ import annotations
@@ -18,11 +18,29 @@ from policies.message import Instant, Private
 
 
 class State(IntEnum):
-    """How far a message came. ABSENT: only heard of (a receipt), its message never came."""
+    """How far a message came. ABSENT: only heard of (a receipt), its message never came.
+
+    UNSENT: taken back by its sender or deleted on the platform; ERASED: at the person's request, so that a delivery that
+    comes again does not even meet the person anew.
+    """
 
     ABSENT = 0
     STORED = 1
     UNSENT = 2
+    ERASED = 3
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether only the tombstone is left."""
+        return self >= State.UNSENT
+
+
+class Withheld(IntEnum):
+    """Whether a message waits for a person. Once released, it stays released."""
+
+    NO = 0
+    WAITING = 1
+    RELEASED = 2
 
 
 class Source(IntEnum):
@@ -78,7 +96,7 @@ class Record(Private, frozen=True, kw_only=True):
     conversation: bytes | None = None
     unsent_at: Instant | None = None
     receipt: Receipt = Receipt()
-    withheld: bool = False
+    withheld: Withheld = Withheld.NO
     parts: Mapping[str, Part] = {}
 
     @property
@@ -97,8 +115,8 @@ def join(one: Record, other: Record) -> Record:
         conversation=_least(one.conversation, other.conversation),
         unsent_at=_least(one.unsent_at, other.unsent_at),
         receipt=max(one.receipt, other.receipt),
-        withheld=one.withheld or other.withheld,
-        parts=_newest(one.parts, other.parts) if state is not State.UNSENT else _none(one.parts),
+        withheld=max(one.withheld, other.withheld),
+        parts=_none(one.parts) if state.is_gone else _newest(one.parts, other.parts),
     )
 
 

@@ -82,10 +82,15 @@ class Register:
             key = self._meaning[key]
         return key
 
-    def is_unsent(self, key: bytes) -> bool:
-        """Whether the message was taken back."""
+    def is_gone(self, key: bytes) -> bool:
+        """Whether the message was taken back or erased."""
         held = self._held.get(key)
-        return held is not None and held.record.state is State.UNSENT
+        return held is not None and held.record.state.is_gone
+
+    def is_erased(self, key: bytes) -> bool:
+        """Whether the message was erased."""
+        held = self._held.get(key)
+        return held is not None and held.record.state is State.ERASED
 
     def merge(self, key: bytes, place: Place, told: Record) -> tuple[Record | None, Record]:
         """Join what was told (``place``: connector, account); the record before (None: unheard of) and after."""

@@ -29,7 +29,7 @@ from policies.event import (
 )
 from policies.gate import decide
 from policies.message import Identifier, Instant
-from policies.record import Record, State, record_of_message, record_of_receipt, record_of_unsend
+from policies.record import Record, State, Withheld, record_of_message, record_of_receipt, record_of_unsend
 from policies.rules import BEFORE_TRANSCRIPT
 from policies.tenant import Facts
 from policies.verdict import Decision, Outcome, Reason
@@ -172,7 +172,7 @@ class Settlement:
         if not isinstance(event, (MessageReceived, MessageEdited)) or work.item.dropped:
             return
         work.decision = decide(event.message, self._facts(unsent=False), BEFORE_TRANSCRIPT)
-        if work.decision.message is None:
+        if work.decision.message is None or self._register.is_erased(work.key):
             work.person = None
 
     def _facts(self, *, unsent: bool) -> Facts:
@@ -209,7 +209,7 @@ class Settlement:
 
     def _message(self, work: Work, event: MessageReceived | MessageEdited) -> Settled:
         decision, reasons = work.decision, work.item.reasons
-        if decision is not None and self._register.is_unsent(work.key):
+        if decision is not None and self._register.is_gone(work.key):
             reasons += decide(event.message, self._facts(unsent=True), BEFORE_TRANSCRIPT).reasons
         elif decision is not None:
             reasons += decision.reasons
@@ -225,7 +225,7 @@ class Settlement:
         conversation = self._directory.conversation(work.person)
         told = record_of_message(msgspec.structs.replace(event, message=message), conversation, quoted)
         withheld = work.item.withheld or decision.outcome is Outcome.QUARANTINED
-        return msgspec.structs.replace(told, withheld=True) if withheld else told
+        return msgspec.structs.replace(told, withheld=Withheld.WAITING) if withheld else told
 
     def _unsent(self, work: Work, event: MessageUnsent) -> Settled:
         told = record_of_unsend(event, self._directory.conversation(work.person))
@@ -331,9 +331,9 @@ def _unrecognised(item: Governed, event: Unrecognised) -> Settled:
 
 
 def _disposition(event: Event, before: Record | None, after: Record) -> Disposition:
-    if after.state is State.UNSENT:
+    if after.state.is_gone:
         return Disposition.DROPPED
-    if after.withheld:
+    if after.withheld is Withheld.WAITING:
         return Disposition.WITHHELD
     if before == after:
         return Disposition.DUPLICATE

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from policies.event import DeliveryStatus
 from policies.message import INTERACTIONS, Instant
-from policies.record import Part, State
+from policies.record import Part, State, Withheld
 from worker.directory import identifier_place
 from worker.keyring import PSEUDONYM, ConversationKey, Keyring
 from worker.settle import message_key
@@ -155,7 +155,7 @@ def _entry(row: Any, parts: dict[str, Part]) -> Export:
         "interaction": row.kind in _INTERACTIONS,
         "direction": row.direction or None,
         "state": State(row.state).name.lower(),
-        "withheld": held.record.withheld,
+        "withheld": held.record.withheld is Withheld.WAITING,
         "edits": row.edit_number,
         "occurred_at": iso(row.occurred_at),
         "recorded_at": iso(row.recorded_at),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from policies.event import (
     DeliveryReported,
@@ -22,6 +23,7 @@ from policies.record import (
     Record,
     Source,
     State,
+    Withheld,
     join,
     record_of_message,
     record_of_receipt,
@@ -48,10 +50,13 @@ def record_of(event: Event, conversation: bytes | None) -> Record | None:
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
-    """What some event of some history tells; of a message now and then withheld."""
+    """What some event of some history tells; of a message now and then withheld, released or erased."""
     seed = draw(st.integers(0, 999))
     told = [record_of(event, Random(seed).choice(CONVERSATIONS)) for _, event in pool(THREADS[0], seed)]
-    return draw(st.sampled_from([record for record in told if record is not None]))
+    record = draw(st.sampled_from([record for record in told if record is not None]))
+    if draw(st.integers(0, 9)) == 0:
+        return Record(state=State.ERASED)
+    return replace(record, withheld=draw(st.sampled_from(Withheld)))
 
 
 def spelt(record: Record) -> tuple[object, ...]:
@@ -99,8 +104,23 @@ def test_unsent_absorbs(one: Record, others: list[Record]) -> None:
     taken_back = record_of_unsend(unsend("wamid.a1"), None)
     for record in (one, taken_back, *others):
         one = join(one, record)
-    assert one.state is State.UNSENT
+    assert one.state.is_gone
     assert one.parts == {}
+
+
+@given(records(), st.lists(records(), max_size=4))
+def test_erased_absorbs_even_an_unsend(one: Record, others: list[Record]) -> None:
+    """An erased message stays erased: a delivery that comes again must not meet the person anew."""
+    for record in (one, Record(state=State.ERASED), *others):
+        one = join(one, record)
+    assert one.state is State.ERASED
+    assert one.parts == {}
+
+
+def test_what_was_released_stays_released() -> None:
+    """A text that is judged again, by a delivery that comes twice, does not wait for a person twice."""
+    waiting, released = Record(withheld=Withheld.WAITING), Record(withheld=Withheld.RELEASED)
+    assert join(join(waiting, released), waiting).withheld is Withheld.RELEASED
 
 
 @given(st.permutations(list(DeliveryStatus)))

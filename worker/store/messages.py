@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, update
 
 from policies.message import Instant
-from policies.record import Circumstances, Part, Receipt, Record, State
+from policies.record import Circumstances, Part, Receipt, Record, State, Withheld
 from worker.crypto import Cipher
 from worker.store.statements import Row, insert_missing, insert_new, select_in
 from worker.store.tables import AliasRow, ContentRow, MessageRow, Table
@@ -73,7 +73,7 @@ def held_from_row(row: Any) -> Held:
         conversation=row.conversation,
         unsent_at=row.unsent_at,
         receipt=Receipt(row.status, row.status_at, row.error_code),
-        withheld=bool(row.withheld),
+        withheld=Withheld(row.withheld),
     )
     return Held(
         record=record,
