@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from connectors.decode import decode
 from policies.event import Event, Failure
 from policies.message import Channel, Instant, Json, Private
 
@@ -13,8 +14,9 @@ from policies.message import Channel, Instant, Json, Private
 class WebhookRequest(Private, frozen=True, kw_only=True):
     """One HTTP request as the connector may see it: header names in lower case, the body as received.
 
-    ``url`` is the address as the platform called it (behind a proxy: the public one), "" where nobody configured it;
-    ``received_at`` is what a signature's own timestamp is compared with.
+    ``headers`` are those that the connector names in ``signature_headers`` and no others. ``url`` is the address as the
+    platform called it (behind a proxy: the public one) with its query, "" where nobody knows it; ``received_at`` is what
+    a signature's own timestamp is compared with.
     """
 
     method: str
@@ -26,7 +28,7 @@ class WebhookRequest(Private, frozen=True, kw_only=True):
 
 
 class WebhookAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What to answer instead of going on: fixed text, a challenge, or a token."""
+    """What a platform is answered: fixed text, a challenge, or a token."""
 
     status: int
     body: bytes
@@ -48,10 +50,6 @@ class SignatureRefused(Exception):
     """The signature is absent, malformed, or made with no secret of this tenant."""
 
 
-class MalformedPayload(Exception):
-    """The body is not JSON. The body itself is never part of this exception or of its chain."""
-
-
 class SignedRequest(Private, frozen=True, kw_only=True):
     """A verified ``signed_request``: the app-scoped user id and when Meta issued it."""
 
@@ -61,6 +59,12 @@ class SignedRequest(Private, frozen=True, kw_only=True):
 
 Parse = Callable[[Json, Instant], Iterator[Event]]
 """From a payload and the time to its events; see ``Connector.parse``."""
+
+Decode = Callable[[bytes], tuple[Json, bool]]
+"""From a body to its payload, and whether characters had to be replaced. Raises MalformedPayload."""
+
+Sign = Callable[[WebhookRequest, bytes], dict[str, str]]
+"""From a request and a secret to the headers of a correct signature; see ``Connector.sample_signature``."""
 
 
 class HttpRequest(Private, frozen=True, kw_only=True):
@@ -150,14 +154,15 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     ``options`` are the tenant's options with their defaults (None: required); ``secrets`` names the rings that sending
     needs. ``read_result`` never raises: what it does not understand is Unknown, unless the status says that nothing was
     taken. ``most_characters`` is the provider's limit, in characters of a text. ``addresses`` are the URLs (scheme and
-    host are what counts) that a configuration leads to: each must stand in the tenant's egress register.
+    host are what counts) that a configuration leads to: each must stand in the tenant's egress register. They are asked
+    for when a tenant is loaded, and raise ValueError, with a sentence and without values, for options that are not right.
     """
 
     options: Mapping[str, str | None]
     secrets: tuple[str, ...]
     addresses: Callable[[Sending], tuple[str, ...]]
     build_request: Callable[[Text, Sending], HttpRequest]
-    read_result: Callable[[HttpAnswer], SendResult]
+    read_result: Callable[[HttpAnswer, Sending], SendResult]
     most_characters: int = 1600
     grant: Grant | None = None
     lookup: Lookup | None = None
@@ -172,8 +177,11 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     body of Meta's deauthorise and data-deletion callbacks, None where the platform has none.
     ``needs`` are the credential rings without which the connector does not start.
     ``has_aliases``: whether its messages may be known by several ids (an X post's edit chain).
-    ``sample_signature`` gives the headers of a correctly signed body, for replay and conformance; ``verify``
-    is shown no header but these, which is why there is one of them and its name depends on nothing.
+    ``signature_headers`` are all that ``verify`` reads of the headers, in lower case; ``signs_url`` whether the
+    signature covers the address too: then ``ours`` of a report may stand in its query as ``ref``.
+    ``sample_signature`` signs a request as the platform would, for replay and conformance; None where only the platform
+    can (Ed25519: the tenant holds no more than its public key).
+    ``decode`` reads a body that ``verify`` let pass; ``accepted`` is the answer once it is committed.
     ``signs_with`` is what the platform calls the secret that signs: files are named after it.
     ``outbound`` is how it sends, None where this worker only listens.
     """
@@ -183,7 +191,11 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     handshake: Callable[[WebhookRequest, Credentials], WebhookAnswer | None]
     verify: Callable[[WebhookRequest, Credentials], None]
     parse: Parse
-    sample_signature: Callable[[bytes, bytes], dict[str, str]]
+    signature_headers: tuple[str, ...]
+    sample_signature: Sign | None
+    signs_url: bool = False
+    decode: Decode = decode
+    accepted: WebhookAnswer = WebhookAnswer(status=200, body=b"ok")
     needs: tuple[str, ...] = ("signing_secrets",)
     signed_request: Callable[[bytes, Credentials, Instant], SignedRequest] | None = None
     has_aliases: bool = False

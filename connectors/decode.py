@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from connectors.contract import MalformedPayload
 from policies.message import Json
 
 MAX_DEPTH: Final = 64
@@ -34,6 +33,10 @@ _decoder = msgspec.json.Decoder()
 _unstorable = re.compile("[\x00\ud800-\udfff]")
 # The closing quote is optional and nothing is ever given back: a string without an end is passed over once.
 _string = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+
+class MalformedPayload(Exception):
+    """The body cannot be read. The body itself is never part of this exception or of its chain."""
 
 
 def decode(body: bytes) -> tuple[Json, bool]:

@@ -17,13 +17,12 @@ from connectors import wild
 from connectors.constant_time import any_equal
 from connectors.contract import (
     Credentials,
-    MalformedPayload,
     SignatureRefused,
     SignedRequest,
     WebhookAnswer,
     WebhookRequest,
 )
-from connectors.decode import decode
+from connectors.decode import MalformedPayload, decode
 from policies.message import Instant
 
 SIGNATURE_HEADER: Final = "x-hub-signature-256"
@@ -63,9 +62,9 @@ def verify(request: WebhookRequest, credentials: Credentials) -> None:
         raise SignatureRefused
 
 
-def sample_signature(body: bytes, secret: bytes) -> dict[str, str]:
-    """The headers that Meta would send with ``body``."""
-    return {SIGNATURE_HEADER: "sha256=" + _hex_digest(secret, body).decode()}
+def sample_signature(request: WebhookRequest, secret: bytes) -> dict[str, str]:
+    """The headers that Meta would send with this body."""
+    return {SIGNATURE_HEADER: "sha256=" + _hex_digest(secret, request.body).decode()}
 
 
 def signed_request(body: bytes, credentials: Credentials, now: Instant) -> SignedRequest:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from connectors import wild
-from connectors.contract import MalformedPayload
-from connectors.decode import decode
+from connectors.decode import MalformedPayload, decode
 from policies.message import Json
 
 Take = Callable[[Json], Json]

@@ -57,9 +57,9 @@ def verify(request: WebhookRequest, credentials: Credentials) -> None:
         raise SignatureRefused
 
 
-def sample_signature(body: bytes, secret: bytes) -> dict[str, str]:
-    """The headers that X would send with ``body``."""
-    return {SIGNATURE_HEADER: _sign(body, secret).decode()}
+def sample_signature(request: WebhookRequest, secret: bytes) -> dict[str, str]:
+    """The headers that X would send with this body."""
+    return {SIGNATURE_HEADER: _sign(request.body, secret).decode()}
 
 
 def parse(payload: Json, now: Instant) -> Iterator[Event]:

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.contract import MalformedPayload
-from connectors.decode import MAX_DEPTH, MAX_VALUES, decode
+from connectors.decode import MAX_DEPTH, MAX_VALUES, MalformedPayload, decode
 from policies.message import Json
 
 GONE = "\ufffd"

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 from sqlalchemy import Connection, create_engine, inspect, text
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from tests.databases import Databases
 from tests.flows.canaries.mint import TENANT, Attempt, Mint
@@ -140,7 +141,7 @@ def _push(rig: Rig, client: httpx.Client, guest: Guest, attempt: Attempt) -> Ans
     path = attempt.path or f"/webhooks/{guest.id}/{attempt.connector}"
     headers = dict(attempt.headers)
     if attempt.signed and attempt.connector and attempt.method == "POST":
-        headers |= CONNECTORS[attempt.connector].sample_signature(attempt.body, guest.secret.encode())
+        headers |= sample.signed(CONNECTORS[attempt.connector], attempt.body, guest.secret.encode())
     url = (rig.admin_url if attempt.admin else rig.url) + path
     answer = client.request(attempt.method, url, content=attempt.body, headers=headers)
     return Answered(attempt=attempt, status=answer.status_code, content=_bytes(answer))

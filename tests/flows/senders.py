@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 from urllib.parse import urlsplit
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from tests.databases import Databases
 from tests.flows.dump import audit
@@ -136,7 +137,7 @@ class Sender(threading.Thread):
             connection.close()
 
     def _post(self, connection: http.client.HTTPConnection, body: bytes) -> int:
-        headers = CONNECTORS["instagram"].sample_signature(body, GUEST.secret.encode())
+        headers = sample.signed(CONNECTORS["instagram"], body, GUEST.secret.encode())
         connection.request("POST", f"/webhooks/{GUEST.id}/instagram", body, headers)
         with connection.getresponse() as answer:
             answer.read()

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from connectors.contract import Credentials, MalformedPayload, SignatureRefused, WebhookRequest
-from connectors.decode import decode
+from connectors import sample
+from connectors.contract import Credentials, SignatureRefused, WebhookRequest
+from connectors.decode import MalformedPayload, decode
 from connectors.registry import CONNECTORS
 from tests.flows import fuzz
 from worker.conformance.rig import Guest, Rig, signed_post, transcripts
@@ -95,7 +96,7 @@ def storm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def _post(rig: Rig, guest: Guest, connector: str, body: bytes) -> Told:
-    signed = CONNECTORS[connector].sample_signature(body, guest.secret.encode())
+    signed = sample.signed(CONNECTORS[connector], body, guest.secret.encode())
     address = urlsplit(rig.url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     started = time.monotonic()

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from worker.conformance.rig import SERVE, Guest, Rig, signed_post
 from worker.conformance.search import Search
@@ -123,7 +124,7 @@ def _lives_on(house: House) -> Iterator[None]:
 BODY = b'{"object":"page","entry":[]}'
 HEAD = b"POST /webhooks/acme/facebook HTTP/1.1\r\nhost: h\r\n" + b"".join(
     f"{name}: {value}\r\n".encode()
-    for name, value in CONNECTORS["facebook"].sample_signature(BODY, GUEST.secret.encode()).items()
+    for name, value in sample.signed(CONNECTORS["facebook"], BODY, GUEST.secret.encode()).items()
 )
 LENGTH = b"content-length: %d\r\n" % len(BODY)
 CHUNKED = b"transfer-encoding: chunked\r\n"

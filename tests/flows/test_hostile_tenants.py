@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from worker.conformance.rig import SERVE, Rig
 from worker.conformance.search import Search
@@ -127,7 +128,7 @@ def rig(tmp_path: Path) -> Rig:
 
 
 def status_of(client: httpx.Client, id_: str, secret: str = SECRET) -> int:
-    headers = CONNECTORS["facebook"].sample_signature(BODY, secret.encode())
+    headers = sample.signed(CONNECTORS["facebook"], BODY, secret.encode())
     return client.post(f"/webhooks/{id_}/facebook", content=BODY, headers=headers).status_code
 
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors import sample
 from connectors.contract import Credentials
 from connectors.registry import CONNECTORS
 from policies.tenant import TenantPolicy
 from tests.flows.two_tenants import META, OWNED, House
-from worker.intake.admission import admit, route_table, strangers
+from worker.intake.admission import admit, asked, route_table, strangers
 from worker.log.lines import Refusal
 from worker.tenants.loading import Tenant, TenantConnector, Tenants, Version
 from worker.tour import samples
@@ -61,7 +62,7 @@ def test_a_signature_is_over_the_bytes_and_nothing_else(connector: str, house: H
     """The same JSON in other words, a byte more or less, the other's header: refused."""
     body, id_, words = text(connector)
     right = house.secrets["acme", connector]
-    signed = CONNECTORS[connector].sample_signature(body, right)
+    signed = sample.signed(CONNECTORS[connector], body, right)
     (header, signature) = next(iter(signed.items()))
     again = [
         json.dumps(json.loads(body)).encode(),
@@ -126,14 +127,14 @@ def test_a_stranger_costs_what_a_tenant_costs(connector: str, monkeypatch: pytes
     body, _, _ = text(connector)
     headers = {
         name.encode(): value.encode()
-        for name, value in CONNECTORS[connector].sample_signature(body, b"x").items()
+        for name, value in sample.signed(CONNECTORS[connector], body, b"x").items()
     }
     monkeypatch.setattr(hmac, "digest", counting)
     costs: list[list[int]] = []
     faults: list[Exception] = []
     for route, refusal in ((known, Refusal.SIGNATURE), (unknown, Refusal.UNKNOWN_ROUTE)):
         hashed.clear()
-        assert admit(route, headers, body, 0, None, faults.append) is refusal
+        assert admit(route, asked(route, headers, b"", body, 0), None, faults.append) is refusal
         costs.append(list(hashed))
     assert costs == [[len(body)]] * 2
     assert faults == []

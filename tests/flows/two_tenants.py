@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from tests.flows.canary import live
 from worker.conformance.rig import Rig
@@ -67,7 +68,7 @@ class House:
 
     def post(self, path: str, body: bytes, connector: str, secret: bytes, **more: str) -> httpx.Response:
         """Post a body with this connector's signature under a secret."""
-        headers = {**CONNECTORS[connector].sample_signature(body, secret), **more}
+        headers = {**sample.signed(CONNECTORS[connector], body, secret), **more}
         return self.client.post(path, content=body, headers=headers)
 
     def deliver(self, tenant: str, connector: str, body: bytes) -> int:

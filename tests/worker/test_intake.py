@@ -109,6 +109,7 @@ WHATSAPP = Connector(
     handshake=meta.handshake,
     verify=meta.verify,
     parse=parse,
+    signature_headers=(meta.SIGNATURE_HEADER,),
     sample_signature=meta.sample_signature,
     signed_request=meta.signed_request,
 )

@@ -52,11 +52,14 @@ def client(*answers: int | Exception) -> tuple[httpx.Client, list[httpx.Request]
     return httpx.Client(base_url="http://127.0.0.1", transport=httpx.MockTransport(answer)), posted
 
 
+URL = "https://hooks.example.org"
+
+
 def test_the_current_secret_signs_the_exact_bytes(settings: Settings) -> None:
     """The delivery verifies with the first secret of the ring."""
     source = tenant_connector(settings, "acme", "instagram")
     http, posted = client(200)
-    assert post(http, "acme", source, BODY) == 200
+    assert post(http, "acme", source, BODY, URL) == 200
     (request,) = posted
     assert request.url.path == "/webhooks/acme/instagram"
     assert request.content == BODY
@@ -74,7 +77,7 @@ def source() -> TenantConnector:
 def test_a_worker_that_is_about_to_listen_is_waited_for() -> None:
     """A refused connection is tried again; an answer is an answer, whatever it says."""
     http, posted = client(httpx.ConnectError("refused"), httpx.ReadError("cut"), 503)
-    assert post(http, "acme", source(), BODY) == 503
+    assert post(http, "acme", source(), BODY, URL) == 503
     assert len(posted) == 3
 
 
@@ -83,7 +86,7 @@ def test_a_worker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_TRIES", 2)
     http, _ = client(httpx.ConnectError("refused"), httpx.ConnectError("refused"))
     with pytest.raises(Unavailable, match="does not answer") as raised:
-        post(http, "acme", source(), BODY)
+        post(http, "acme", source(), BODY, URL)
     assert raised.value.__cause__ is None
 
 

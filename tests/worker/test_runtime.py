@@ -19,6 +19,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from tests.collected import Collected
 from tests.databases import Databases, Provisioner
@@ -112,7 +113,7 @@ def small(tmp_path: Path, sqlite: Databases) -> House:
 
 def post(client: httpx.Client, words: str = "hello", secret: bytes = SECRET) -> int:
     body = text("instagram", Scene.fresh(ACCOUNT), words)
-    headers = CONNECTORS["instagram"].sample_signature(body, secret)
+    headers = sample.signed(CONNECTORS["instagram"], body, secret)
     return client.post("/webhooks/acme/instagram", content=body, headers=headers).status_code
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from tests.databases import Databases
 from worker.settings import PREFIX
@@ -112,7 +113,7 @@ def _free_port() -> int:
 
 def post(client: httpx.Client, words: str = "hello") -> int:
     body = text("instagram", Scene.fresh(ACCOUNT), words)
-    headers = CONNECTORS["instagram"].sample_signature(body, b"secret")
+    headers = sample.signed(CONNECTORS["instagram"], body, b"secret")
     return client.post("/webhooks/acme/instagram", content=body, headers=headers).status_code
 
 

@@ -35,6 +35,7 @@ def _connector(name: str, *needs: str) -> Connector:
         handshake=_handshake,
         verify=meta.verify,
         parse=_parse,
+        signature_headers=(meta.SIGNATURE_HEADER,),
         sample_signature=meta.sample_signature,
         needs=needs,
     )

@@ -11,8 +11,8 @@ import httpx
 import typer
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from connectors.contract import MalformedPayload
-from connectors.decode import decode
+from connectors import sample
+from connectors.decode import MalformedPayload
 from connectors.registry import CONNECTORS
 from worker.errors import ConfigurationError, Unavailable
 from worker.plain import plain
@@ -44,7 +44,7 @@ def replay(
     with httpx.Client(
         base_url=_origin(settings.local_url if url is None else url), timeout=_TIMEOUT, trust_env=False
     ) as client:
-        statuses = [post(client, tenant, source, body) for body in bodies]
+        statuses = [post(client, tenant, source, body, settings.external_url) for body in bodies]
     for file, body, status in zip(files, bodies, statuses, strict=True):
         typer.echo(f"{plain(str(file))}: {status}{_hint(source, body) if status == _TAKEN else ''}")
     raise typer.Exit(0 if set(statuses) <= {_TAKEN} else 1)
@@ -53,7 +53,7 @@ def replay(
 def _hint(source: TenantConnector, body: bytes) -> str:
     """A 200 that leaves nothing behind is not to be wondered at."""
     try:
-        events = list(source.connector.parse(decode(body)[0], time.time_ns() // 1000))
+        events = list(source.connector.parse(source.connector.decode(body)[0], time.time_ns() // 1000))
     except MalformedPayload:
         return ""
     own = any(not event.account or event.account in source.accounts for event in events)
@@ -74,12 +74,14 @@ def tenant_connector(settings: Settings, tenant: str, connector: str) -> TenantC
     return version.tenant.connectors[connector]
 
 
-def post(client: httpx.Client, tenant: str, source: TenantConnector, body: bytes) -> int:
+def post(client: httpx.Client, tenant: str, source: TenantConnector, body: bytes, public_url: str) -> int:
     """Post one signed body; the answer's status. A worker that is about to listen is waited for.
 
-    Raises Unavailable. Trying again is harmless: a delivery that came twice is counted once.
+    ``public_url`` is what the worker takes its own address for, where signatures cover it. Raises Unavailable, and
+    ConfigurationError where nobody here can sign. Trying again is harmless: a delivery that came twice is counted once.
     """
-    headers = source.connector.sample_signature(body, source.credentials.signing_secrets[0])
+    path = f"/webhooks/{tenant}/{source.connector.name}"
+    headers = _signed(source, public_url + path, body)
     headers["content-type"] = "application/json"
     retrying = Retrying(
         retry=retry_if_exception_type(httpx.TransportError),
@@ -88,14 +90,20 @@ def post(client: httpx.Client, tenant: str, source: TenantConnector, body: bytes
         reraise=True,
     )
     try:
-        answer = retrying(
-            client.post, f"/webhooks/{tenant}/{source.connector.name}", content=body, headers=headers
-        )
+        answer = retrying(client.post, path, content=body, headers=headers)
     except httpx.TransportError as error:
         raise Unavailable(
             f"the worker does not answer at {client.base_url} ({type(error).__name__})"
         ) from None
     return answer.status_code
+
+
+def _signed(source: TenantConnector, url: str, body: bytes) -> dict[str, str]:
+    secret, now = source.credentials.signing_secrets[0], time.time_ns() // 1000
+    try:
+        return sample.signed(source.connector, body, secret, url=url, now=now)
+    except sample.OnlyThePlatformSigns:
+        raise ConfigurationError(f"{source.connector.name}: only the platform can sign deliveries") from None
 
 
 def _read(file: Path) -> bytes:

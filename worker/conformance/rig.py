@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 import httpx
 import msgspec
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from worker.crypto import Aes256Gcm, CipherFactory, MasterKey
 from worker.errors import Unavailable
@@ -228,9 +229,11 @@ class Rig:
 
 def signed_post(client: httpx.Client, guest: Guest, connector: str, body: bytes) -> httpx.Response:
     """Post a delivery as the platform would, signed with the tenant's secret over its exact bytes."""
-    headers = CONNECTORS[connector].sample_signature(body, guest.secret.encode())
+    path = f"/webhooks/{guest.id}/{connector}"
+    url, now = str(client.base_url).rstrip("/") + path, time.time_ns() // 1000
+    headers = sample.signed(CONNECTORS[connector], body, guest.secret.encode(), url=url, now=now)
     headers["content-type"] = "application/json"
-    return client.post(f"/webhooks/{guest.id}/{connector}", content=body, headers=headers)
+    return client.post(path, content=body, headers=headers)
 
 
 def _is_served(client: httpx.Client, guest: Guest, connector: str) -> bool:

@@ -11,8 +11,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from connectors.contract import MalformedPayload
-from connectors.decode import decode
+from connectors.decode import MalformedPayload
 from connectors.registry import CONNECTORS
 from worker.conformance import vectors
 from worker.conformance.exceptions import WrongLabels, excuse
@@ -125,7 +124,7 @@ def accounts_of(case: Case) -> frozenset[str]:
     found: set[str] = set()
     for body in case.deliveries:
         try:
-            payload, _ = decode(body)
+            payload, _ = CONNECTORS[case.connector].decode(body)
         except MalformedPayload:
             continue
         found.update(event.account for event in CONNECTORS[case.connector].parse(payload, 0))

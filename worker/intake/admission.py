@@ -6,6 +6,7 @@ Every step is a plain function of what it is given, so that a large body can be 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -16,14 +17,13 @@ from msgspec.structs import replace
 from connectors.contract import (
     Connector,
     Credentials,
-    MalformedPayload,
     SignatureRefused,
     SignedRequest,
     WebhookAnswer,
     WebhookRequest,
 )
-from connectors.decode import decode
-from policies.event import Event, MessageEdited, MessageReceived, Noted, Unrecognised
+from connectors.decode import MalformedPayload
+from policies.event import DeliveryReported, Event, MessageEdited, MessageReceived, Noted, Unrecognised
 from policies.message import Instant, Json, Private
 from policies.tenant import Facts
 from worker.govern import govern
@@ -43,6 +43,7 @@ MOST_EMPTY: Final = 1000
 _PREFIX = "/webhooks/"
 _MOST_QUERY_FIELDS = 16
 _NOTHING: Mapping[str, str] = {}
+_our_id = re.compile("[0-9a-f]{32}")
 
 Report = Callable[[Exception], None]
 
@@ -60,6 +61,7 @@ class Route(Private, frozen=True, kw_only=True):
 
     ``source`` is None while the tenant or connector is known and out of service; ``tenant`` is None for a
     stranger, whose requests are checked against secrets that nobody has: so they take their time too.
+    ``headers`` are those that a signature is read from; ``url`` is the public address, where signatures cover it.
     """
 
     tenant_id: str
@@ -68,6 +70,7 @@ class Route(Private, frozen=True, kw_only=True):
     tenant: Tenant | None = None
     source: TenantConnector | None = None
     headers: tuple[tuple[bytes, str], ...] = ()
+    url: str = ""
 
     @property
     def is_stranger(self) -> bool:
@@ -75,13 +78,15 @@ class Route(Private, frozen=True, kw_only=True):
         return not self.tenant_id
 
 
-def route_table(tenants: Tenants, connectors: Mapping[str, Connector]) -> dict[bytes, Route]:
-    """Every path that is known, exactly as it stands in a request line."""
+def route_table(
+    tenants: Tenants, connectors: Mapping[str, Connector], public_url: str = ""
+) -> dict[bytes, Route]:
+    """Every path that is known, exactly as it stands in a request line. ``public_url``: what platforms put before it."""
     routes: dict[bytes, Route] = {}
     for version in tenants.versions.values():
         tenant = version.tenant
         for source in tenant.connectors.values():
-            routes |= {_path(route): route for route in _routes(source, tenant)}
+            routes |= {_path(route): route for route in _routes(source, tenant, public_url)}
         for name in version.out_of_service:
             routes |= {_path(route): route for route in _closed(tenant.id, connectors[name])}
     for id_ in tenants.refused:
@@ -90,33 +95,32 @@ def route_table(tenants: Tenants, connectors: Mapping[str, Connector]) -> dict[b
     return routes
 
 
-def strangers(connectors: Mapping[str, Connector]) -> dict[str, Route]:
+def strangers(connectors: Mapping[str, Connector], public_url: str = "") -> dict[str, Route]:
     """By connector, the route of whoever asks for a tenant that does not exist."""
     nobody = Credentials(signing_secrets=(os.urandom(32),), verify_tokens=(os.urandom(32).hex().encode(),))
     sources = (
         TenantConnector(connector=connector, accounts=frozenset(), credentials=nobody)
         for connector in connectors.values()
     )
-    return {source.connector.name: next(_routes(source, None)) for source in sources}
+    return {source.connector.name: next(_routes(source, None, public_url)) for source in sources}
 
 
 def _kinds(connector: Connector) -> tuple[Kind, ...]:
     return tuple(Kind) if connector.signed_request is not None else (Kind.DELIVERIES,)
 
 
-def _routes(source: TenantConnector, tenant: Tenant | None) -> Iterator[Route]:
+def _routes(source: TenantConnector, tenant: Tenant | None, public_url: str) -> Iterator[Route]:
     connector = source.connector
-    # What a correct signature consists of is what verification reads; no other header is copied.
-    headers = tuple((name.encode(), name) for name in connector.sample_signature(b"", b""))
     for kind in _kinds(connector):
-        yield Route(
+        route = Route(
             tenant_id=tenant.id if tenant else "",
             connector=connector.name,
             kind=kind,
             tenant=tenant,
             source=source,
-            headers=headers,
+            headers=tuple((name.encode(), name) for name in connector.signature_headers),
         )
+        yield replace(route, url=public_url + _path(route).decode()) if public_url else route
 
 
 def _closed(tenant_id: str, connector: Connector) -> Iterator[Route]:
@@ -135,18 +139,37 @@ def greet(source: TenantConnector, query: bytes) -> WebhookAnswer | None:
     return source.connector.handshake(request, source.credentials)
 
 
-def admit(
-    route: Route, headers: Mapping[bytes, bytes], body: bytes, now: Instant, token: Any, report: Report
-) -> Posted | Refusal:
+def asked(
+    route: Route, headers: Mapping[bytes, bytes], query: bytes, body: bytes, now: Instant
+) -> WebhookRequest:
+    """A delivery as its connector may see it: no header is copied but those that a signature is read from."""
+    return WebhookRequest(
+        method="POST",
+        headers={name: headers[raw].decode("latin-1") for raw, name in route.headers if raw in headers},
+        query=_fields(query) if query else _NOTHING,
+        body=body,
+        url=f"{route.url}?{query.decode('latin-1')}" if query and route.url else route.url,
+        received_at=now,
+    )
+
+
+def admit(route: Route, request: WebhookRequest, token: Any, report: Report) -> Posted | Refusal:
     """The request when it is authentic, or why it is refused. Never raises; ``report`` is told of faults."""
     source, tenant = route.source, route.tenant
     if source is None:
         return Refusal.OUT_OF_SERVICE
-    if not _is_authentic(route, source, headers, body, report):
+    if not _is_authentic(source, request, report):
         return Refusal.UNKNOWN_ROUTE if tenant is None else Refusal.SIGNATURE
     if tenant is None:
         return Refusal.UNKNOWN_ROUTE
-    return Posted(tenant=tenant, source=source, received_at=now, body=body, token=token)
+    return Posted(
+        tenant=tenant,
+        source=source,
+        received_at=request.received_at,
+        body=request.body,
+        ours=_ours(source.connector, request),
+        token=token,
+    )
 
 
 def examine(posted: Posted, report: Report) -> Delivery | None:
@@ -155,7 +178,7 @@ def examine(posted: Posted, report: Report) -> Delivery | None:
     ``report`` is told of what should not have happened; what is authentic is a delivery all the same.
     """
     try:
-        payload, replaced = decode(posted.body)
+        payload, replaced = posted.source.connector.decode(posted.body)
     except MalformedPayload:
         return None
     except Exception as error:  # noqa: BLE001 - a decoder that fails in another way found no JSON either
@@ -163,7 +186,7 @@ def examine(posted: Posted, report: Report) -> Delivery | None:
         return None
     now = posted.received_at
     facts = Facts(now=now, policy=posted.tenant.policy)
-    events, foreign = _collect(posted.source, payload, now, facts, report)
+    events, foreign = _collect(posted, payload, facts, report)
     return Delivery(
         tenant=posted.tenant,
         source=posted.source,
@@ -176,11 +199,9 @@ def examine(posted: Posted, report: Report) -> Delivery | None:
     )
 
 
-def admit_large(
-    route: Route, headers: Mapping[bytes, bytes], body: bytes, now: Instant, token: Any, report: Report
-) -> Delivery | Refusal:
+def admit_large(route: Route, request: WebhookRequest, token: Any, report: Report) -> Delivery | Refusal:
     """Both steps at once, for a thread: a large body keeps neither the event loop nor the writer."""
-    posted = admit(route, headers, body, now, token, report)
+    posted = admit(route, request, token, report)
     if isinstance(posted, Refusal):
         return posted
     return examine(posted, report) or Refusal.NOT_JSON
@@ -199,11 +220,7 @@ def verify_callback(route: Route, body: bytes, now: Instant, report: Report) -> 
         return Refusal.SIGNATURE
 
 
-def _is_authentic(
-    route: Route, source: TenantConnector, headers: Mapping[bytes, bytes], body: bytes, report: Report
-) -> bool:
-    given = {name: headers[raw].decode("latin-1") for raw, name in route.headers if raw in headers}
-    request = WebhookRequest(method="POST", headers=given, query=_NOTHING, body=body)
+def _is_authentic(source: TenantConnector, request: WebhookRequest, report: Report) -> bool:
     try:
         source.connector.verify(request, source.credentials)
     except SignatureRefused:
@@ -214,15 +231,20 @@ def _is_authentic(
     return True
 
 
-def _collect(
-    source: TenantConnector, payload: Json, now: Instant, facts: Facts, report: Report
-) -> tuple[list[Governed], int]:
+def _ours(connector: Connector, request: WebhookRequest) -> str:
+    """Our id in the address that the platform was given to report to; only a signed address is believed."""
+    named = request.query.get("ref", "") if connector.signs_url else ""
+    return named if _our_id.fullmatch(named) else ""
+
+
+def _collect(posted: Posted, payload: Json, facts: Facts, report: Report) -> tuple[list[Governed], int]:
     """The tenant's own events, governed, and how many were somebody else's."""
     events: list[Governed] = []
     foreign = empty = 0
-    accounts = source.accounts
+    accounts = posted.source.accounts
     try:
-        for event in source.connector.parse(payload, now):
+        for parsed in posted.source.connector.parse(payload, facts.now):
+            event = _referred(parsed, posted.ours) if posted.ours else parsed
             own = event if event.account in accounts else _adopted(event, accounts)
             if own is None:
                 foreign += 1
@@ -237,6 +259,10 @@ def _collect(
     if empty > MOST_EMPTY:
         events.append(_counted(TOO_MANY, f"x{empty - MOST_EMPTY}"))
     return events, foreign
+
+
+def _referred(event: Event, ours: str) -> Event:
+    return replace(event, ours=ours) if isinstance(event, DeliveryReported) and not event.ours else event
 
 
 def _adopted(event: Event, accounts: frozenset[str]) -> Event | None:

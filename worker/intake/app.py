@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 import uvicorn
 import uvloop
 
-from connectors.contract import Connector, SignedRequest
+from connectors.contract import Connector, SignedRequest, WebhookRequest
 from policies.message import Instant, Private
 from worker.inbound import Answer, Delivery, Posted
 from worker.intake import replies
@@ -27,6 +27,7 @@ from worker.intake.admission import (
     Route,
     admit,
     admit_large,
+    asked,
     greet,
     route_table,
     strangers,
@@ -104,8 +105,9 @@ class Intake:
         self._public_url = public_url
         self._routes: Mapping[bytes, Route] = {}
         self._tenants: frozenset[str] = frozenset()
-        self._strangers = strangers(connectors)
+        self._strangers = strangers(connectors, public_url)
         self._refusals = replies.refusals(limits.retry_after_seconds)
+        self._accepted = {name: replies.accepted(row.accepted) for name, row in connectors.items()}
         self._waiting: dict[asyncio.Future[Answer], float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._report = partial(observer.fault, Place.INTAKE)
@@ -121,7 +123,7 @@ class Intake:
 
     def serve(self, tenants: Tenants) -> None:
         """Answer for these tenants from now on."""
-        self._routes = route_table(tenants, self._connectors)
+        self._routes = route_table(tenants, self._connectors, self._public_url)
         self._tenants = frozenset(tenants.versions)
 
     def answers(self, batch: Sequence[tuple[Delivery | Posted, Answer]]) -> None:
@@ -169,7 +171,7 @@ class Intake:
             return self._refuse(Refusal.UNKNOWN_ROUTE if route.is_stranger else Refusal.METHOD, route)
         if route.source is None:
             return self._refuse(Refusal.OUT_OF_SERVICE, route)
-        return await self._post(route, dict(scope["headers"]), receive)
+        return await self._post(route, dict(scope["headers"]), scope["query_string"], receive)
 
     def _stranger(self, path: bytes) -> Route | None:
         """Somebody who asks for a tenant or connector that is not there costs what a known one does."""
@@ -191,7 +193,9 @@ class Intake:
         self._observer.shaken(route.tenant_id, route.connector, answer.status)
         return replies.greeting(answer)
 
-    async def _post(self, route: Route, headers: dict[bytes, bytes], receive: Receive) -> Reply | None:
+    async def _post(
+        self, route: Route, headers: dict[bytes, bytes], query: bytes, receive: Receive
+    ) -> Reply | None:
         cap = self._limits.body_bytes if route.kind is Kind.DELIVERIES else _CALLBACK_BODY
         declared = int(headers.get(b"content-length", b"0"))
         refusal = self._refusal_of(headers, declared, cap)
@@ -216,7 +220,8 @@ class Intake:
                     return self._refuse(refusal, route, size)
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             if route.kind is Kind.DELIVERIES:
-                return await self._deliver(route, headers, body)
+                request = asked(route, headers, query, body, self._clock())
+                return await self._deliver(route, request)
             return await self._call_back(route, body)
         finally:
             self.bytes_in_flight -= size
@@ -235,27 +240,28 @@ class Intake:
         full = self.bytes_in_flight + to_come > self._limits.bytes_in_flight
         return Refusal.BUSY if full and size > SMALL_BODY else None
 
-    async def _deliver(self, route: Route, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    async def _deliver(self, route: Route, request: WebhookRequest) -> Reply:
         loop = asyncio.get_running_loop()
+        size = len(request.body)
         answered: asyncio.Future[Answer] = loop.create_future()
-        work = (route, headers, body, self._clock(), answered, self._report)
-        if len(body) > LARGE_BODY:
+        work = (route, request, answered, self._report)
+        if size > LARGE_BODY:
             outcome: Delivery | Posted | Refusal = await loop.run_in_executor(self._large, admit_large, *work)
         else:
             outcome = admit(*work)
         if isinstance(outcome, Refusal):
-            return self._refuse(outcome, route, len(body))
+            return self._refuse(outcome, route, size)
         if not self.submit(outcome):
-            return self._refuse(Refusal.QUEUE_FULL, route, len(body))
+            return self._refuse(Refusal.QUEUE_FULL, route, size)
         self._waiting[answered] = loop.time()
         try:
             answer = await answered
         finally:
             del self._waiting[answered]
         if answer is Answer.COMMITTED:
-            return replies.OK
+            return self._accepted[route.connector]
         refusal = Refusal.NOT_JSON if answer is Answer.NOT_JSON else Refusal.NOT_COMMITTED
-        return self._refuse(refusal, route, len(body))
+        return self._refuse(refusal, route, size)
 
     async def _call_back(self, route: Route, body: bytes) -> Reply:
         now = self._clock()

@@ -94,6 +94,11 @@ def raw_refusal(refusal: Refusal) -> bytes:
     return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
 
 
+def accepted(answer: WebhookAnswer) -> Reply:
+    """What a connector's platform is answered once its delivery is committed."""
+    return reply(answer.status, answer.body, answer.content_type.encode())
+
+
 def greeting(answer: WebhookAnswer) -> Reply:
     """A connector's answer to a challenge."""
     no_sniff = (b"x-content-type-options", b"nosniff")

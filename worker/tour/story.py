@@ -5,12 +5,14 @@ Every id in it is fresh, so that it can be told again and again to the same work
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
 import msgspec
 
+from connectors import sample
 from connectors.registry import CONNECTORS
 from worker.tour import samples
 from worker.tour.samples import Scene
@@ -88,9 +90,11 @@ def told_of(seen: Seen) -> str:
 
 def _send(client: httpx.Client, tenant: str, connector: str, secret: bytes, delivery: Delivery) -> int:
     signed_with = b"somebody else's secret" if delivery.forged else secret
-    headers = CONNECTORS[connector].sample_signature(delivery.body, signed_with)
+    path = f"/webhooks/{tenant}/{connector}"
+    url, now = str(client.base_url).rstrip("/") + path, time.time_ns() // 1000
+    headers = sample.signed(CONNECTORS[connector], delivery.body, signed_with, url=url, now=now)
     headers["content-type"] = "application/json"
-    answer = client.post(f"/webhooks/{tenant}/{connector}", content=delivery.body, headers=headers)
+    answer = client.post(path, content=delivery.body, headers=headers)
     return answer.status_code
 
 
