@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -36,6 +37,15 @@ def _web_address(value: str) -> str:
     if not usable:
         raise ValueError("expected an address such as https://hooks.example.org")
     return value.rstrip("/")
+
+
+def _networks(value: str) -> str:
+    try:
+        for item in value.replace(",", " ").split():
+            ip_network(item)
+    except ValueError:
+        raise ValueError("expected networks such as 10.1.0.0/16, separated by commas") from None
+    return value
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -112,6 +122,21 @@ class Settings(BaseSettings):
     )
     retry_after_seconds: Count = Field(default=5, description="What Retry-After says with a 503.")
     queue_size: Count = Field(default=4096, description="Deliveries that may wait for the writer.")
+    egress_allow: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        description="Private networks in which providers may be reached, also without TLS, e.g. 10.1.0.0/16."
+        " Default: public addresses only.",
+    )
+    send_threads: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=8, description="Texts that may be on their way to providers at one time; 0 sends none."
+    )
+    send_seconds: Annotated[float, Field(gt=0, le=120)] = Field(
+        default=15, description="How long a provider may take over one call."
+    )
+    unknown_seconds: Annotated[int, Field(ge=1, le=7 * 86_400)] = Field(
+        default=3600,
+        description="How long a text whose fate nobody knows holds back later ones of its pair, before a person decides.",
+    )
     log_lines: Annotated[int, Field(ge=64)] = Field(
         default=65536, description="Log lines held while standard output is blocked; decisions last."
     )
@@ -138,6 +163,11 @@ class Settings(BaseSettings):
         """Where a process on this machine reaches the webhook listener."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.webhook_host, self.webhook_host)  # noqa: S104 - nothing is bound here
         return f"http://{f'[{host}]' if ':' in host else host}:{self.webhook_listen_port}"
+
+    @property
+    def egress_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """EGRESS_ALLOW, read."""
+        return tuple(map(ip_network, self.egress_allow.replace(",", " ").split()))
 
     @property
     def external_url(self) -> str:
