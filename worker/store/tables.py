@@ -405,6 +405,142 @@ class LeaseRow(Table, table=True):
     until: int = _number()
 
 
+class RightsRequestRow(Table, table=True):
+    """A request of a person, through their tenant: export, erase or rectify, and how far it came.
+
+    ``status`` is one of the seven words of the Genesys GDPR API. ``step`` is where to go on after a crash. ``sealed`` holds
+    the request, ``log`` (sealed too) what was found and done for each identifier.
+    """
+
+    __tablename__ = "rights_request"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    kind: str = _text()
+    status: str = _text()
+    source: str = _text()
+    step: str = _text()
+    received_at: int = _number()
+    due_at: int = _number()
+    completed_at: int | None = _number(null=True)
+    sealed: bytes = _bytes()
+    log: bytes | None = _bytes(null=True)
+    __table_args__ = (Index("rights_request_by_due", "tenant", "status", "due_at"),)
+
+
+class HoldRow(Table, table=True):
+    """A legal hold: suspends purge and erasure of what it covers until it is lifted. ``sealed``: matter, authority, who, why.
+
+    ``since`` and ``until`` bound the times of messages that it covers, None: without bound.
+    """
+
+    __tablename__ = "hold"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    scope: str = _text()
+    since: int | None = _number(null=True)
+    until: int | None = _number(null=True)
+    placed_at: int = _number()
+    lifted_at: int | None = _number(null=True)
+    sealed: bytes = _bytes()
+
+
+class HoldTargetRow(Table, table=True):
+    """Whom a hold covers: a conversation's id, or the keyed reference of one identifier of a person."""
+
+    __tablename__ = "hold_target"
+    tenant: str = _text(key=True)
+    hold: bytes = _bytes(key=True)
+    about: bytes = _bytes(key=True)
+    __table_args__ = (_CLUSTERED,)
+
+
+class RestrictedRow(Table, table=True):
+    """Content that would be gone but for a hold: nobody sees it, nothing carries it, it goes when the hold is lifted.
+
+    ``content`` is its row of the content table, which no message names any more.
+    """
+
+    __tablename__ = "restricted"
+    tenant: str = _text(key=True)
+    key: bytes = _bytes(key=True)
+    content: bytes = _bytes()
+    conversation: bytes = _bytes()
+    why: str = _text()
+    occurred_at: int = _number()
+    since: int = _number()
+    __table_args__ = (Index("restricted_by_conversation", "tenant", "conversation"),)
+
+
+class ProductionRow(Table, table=True):
+    """A production under legal process: a bundle that expires and is destroyed. ``digest`` is the bundle's SHA-256."""
+
+    __tablename__ = "production"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    made_at: int = _number()
+    expires_at: int = _number()
+    destroyed_at: int | None = _number(null=True)
+    digest: bytes = _bytes()
+    sealed: bytes = _bytes()
+
+
+class SealRow(Table, table=True):
+    """A signed checkpoint of a tenant's decision chain: sequence and head, under an Ed25519 key."""
+
+    __tablename__ = "chain_seal"
+    tenant: str = _text(key=True)
+    sequence: int = _number(key=True)
+    head: bytes = _bytes()
+    sealed_at: int = _number()
+    key_id: bytes = _bytes()
+    signature: bytes = _bytes()
+
+
+class ReceiptRow(Table, table=True):
+    """A deletion receipt: what was destroyed, by which rule and clause; signed, without personal data."""
+
+    __tablename__ = "deletion_receipt"
+    tenant: str = _text(key=True)
+    id: bytes = _bytes(key=True)
+    kind: str = _text()
+    made_at: int = _number()
+    receipt: bytes = _bytes()
+
+
+class MarkRow(Table, table=True):
+    """What is known of a person and outlives their content: known to be under 13. A keyed hash, under a key of its own."""
+
+    __tablename__ = "mark"
+    tenant: str = _text(key=True)
+    reference: bytes = _bytes(key=True)
+    mark: str = _text(key=True)
+    source: str = _text()
+    marked_at: int = _number()
+    __table_args__ = (_CLUSTERED,)
+
+
+class OffboardingRow(Table, table=True):
+    """The end of a tenant's agreement: what was kept and until when, what is gone, and the signed report of it."""
+
+    __tablename__ = "offboarding"
+    tenant: str = _text(key=True)
+    ends_at: int = _number()
+    kept_until: int = _number()
+    step: str = _text()
+    purged_at: int | None = _number(null=True)
+    report: bytes | None = _bytes(null=True)
+
+
+class CursorRow(Table, table=True):
+    """How far something that goes on in steps has come: a reconciliation, the terms that were last seen."""
+
+    __tablename__ = "cursor"
+    tenant: str = _text(key=True)
+    name: str = _text(key=True)
+    value: bytes = _bytes()
+    moved_at: int = _number()
+
+
 class KeyringCheckRow(KeyringTable, table=True):
     """A constant sealed by the master key: a wrong master key is noticed before anything is written."""
 
