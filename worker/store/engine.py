@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from worker.store.statements import clock
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = "sluicegate migrates "
 _DRIVERS = {
@@ -94,13 +96,8 @@ class Store:
 
     def now(self) -> int:
         """The database's own clock in microseconds (SQLite: this machine's)."""
-        statement = (
-            "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
-            if self.is_sqlite
-            else "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
-        )
         with self.reading() as connection:
-            return int(connection.execute(text(statement)).scalar_one())
+            return clock(connection)
 
     def revision(self) -> str | None:
         """The schema's revision, None for an empty database (or a file that is not there: it is not made)."""

@@ -6,10 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, CursorResult, Table, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Delete,
+    Table,
+    bindparam,
+    delete,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 MOST_VALUES: Final = 512
+_CLOCKS: Final = {
+    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000",
+    "postgresql": "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+}
 _SIZES: Final = (1, 8, 64, MOST_VALUES)
 
 Rows = Sequence[Mapping[str, Any]]
@@ -24,6 +39,11 @@ class Raced(Exception):
 def is_sqlite(connection: Connection) -> bool:
     """Whether the connection is to the embedded engine."""
     return connection.dialect.name == "sqlite"
+
+
+def clock(connection: Connection) -> int:
+    """The database's own clock in microseconds since the epoch, not that of the transaction's beginning."""
+    return int(connection.exec_driver_sql(_CLOCKS[connection.dialect.name]).scalar_one())
 
 
 def insert(dialect: str, table: Table) -> Insert:
@@ -90,22 +110,51 @@ def _insert_missing(dialect: str, table: Table) -> Insert:
     return insert(dialect, table).on_conflict_do_nothing()
 
 
-def replace_older(connection: Connection, table: Table, rows: Rows, newer_by: tuple[str, ...]) -> None:
-    """Insert the rows, or let each replace the one with its key that is less in ``newer_by``.
+def row_of(table: Table, tenant: str, values: object) -> Row:
+    """The attributes of ``values`` that are called like the table's columns, after the tenant, in their order."""
+    return tenant, *(getattr(values, column.name) for column in list(table.columns)[1:])
 
-    The rows come in the order of their keys, so that replicas wait for one another in turn.
-    """
-    if rows:
-        connection.execute(_replace_older(connection.dialect.name, table, newer_by), rows)
+
+def delete_some(
+    connection: Connection, table: Table, where: Sequence[ColumnElement[bool]], limit: int
+) -> int:
+    """Delete at most ``limit`` rows and tell how many; rows that somebody is busy with stay for the next time."""
+    key = list(table.primary_key.columns)
+    wanted = select(*key).where(*where).limit(limit).with_for_update(skip_locked=True)
+    found = connection.execute(wanted).mappings().all()
+    if found:
+        connection.execute(
+            _delete_one(table), [{f"of_{name}": value for name, value in row.items()} for row in found]
+        )
+    return len(found)
 
 
 @cache
-def _replace_older(dialect: str, table: Table, newer_by: tuple[str, ...]) -> Insert:
+def _delete_one(table: Table) -> Delete:
+    return delete(table).where(
+        *(column == bindparam(f"of_{column.name}") for column in table.primary_key.columns)
+    )
+
+
+def replace_older(
+    connection: Connection, table: Table, rows: Rows, newer_by: tuple[str, ...], along: tuple[str, ...] = ()
+) -> None:
+    """Insert the rows, or let each replace the one with its key that is less in ``newer_by``.
+
+    The columns ``along`` are written with these, and do not decide.
+    The rows come in the order of their keys, so that replicas wait for one another in turn.
+    """
+    if rows:
+        connection.execute(_replace_older(connection.dialect.name, table, newer_by, along), rows)
+
+
+@cache
+def _replace_older(dialect: str, table: Table, newer_by: tuple[str, ...], along: tuple[str, ...]) -> Insert:
     statement = insert(dialect, table)
     known, told = (tuple_(*(row[name] for name in newer_by)) for row in (table.c, statement.excluded))
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_={name: statement.excluded[name] for name in newer_by},
+        set_={name: statement.excluded[name] for name in (*newer_by, *along)},
         where=known < told,
     )
 
