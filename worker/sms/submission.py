@@ -65,7 +65,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
 
-class Objection(StrEnum):
+class Rejection(StrEnum):
     """Why a well-formed submission was not judged at all."""
 
     CONFLICT = "conflict"
@@ -75,4 +75,4 @@ class Objection(StrEnum):
     """Its do-not-send-after has passed."""
 
 
-Result = Answer | Objection
+Result = Answer | Rejection
