@@ -1,5 +1,4 @@
-"""What the outbox and the review hold of a text until it is finished, sealed under its conversation's key; and the keyed
-references under which texts are counted, ordered and suppressed."""
+"""What outbox and review hold of a text, sealed under its conversation's key; keyed references of pairs and opt-outs."""
 
 from __future__ import annotations
 
