@@ -98,12 +98,16 @@ class Sending(Private, frozen=True, kw_only=True):
 
 
 class Text(Private, frozen=True, kw_only=True):
-    """One text on its way out. ``id`` is ours (32 hexadecimal characters): providers that echo one get it."""
+    """One text on its way out. ``id`` is ours (32 hexadecimal characters): providers that echo one get it.
+
+    ``valid_seconds`` is how long the provider may go on trying, None where the text does not go stale.
+    """
 
     id: str
     sender: str
     recipient: str
     text: str
+    valid_seconds: int | None = None
 
 
 class Sent(Private, frozen=True, kw_only=True):
