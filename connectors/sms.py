@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from connectors import wild
-from connectors.contract import HttpAnswer, Refused, SendResult, Unknown
+from connectors.contract import HttpAnswer, Refused, Sending, SendResult, Unknown
 from connectors.decode import MalformedPayload, decode
 from policies.event import Failure
 from policies.message import Identifier, IdentifierKind, Json
@@ -21,6 +21,9 @@ _LONGEST_WAIT: Final = 86_400.0
 _seconds = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?\Z")
 _digits = re.compile(r"[1-9][0-9]{8,14}\Z")
 _our_id = re.compile(r"[0-9a-f]{32}\Z")
+_base_url = re.compile(
+    r"(?:https://[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]{1,5})?/?\Z"
+)
 
 BY_STATUS: Final[Mapping[int, Failure]] = MappingProxyType(
     {401: Failure.ACCOUNT, 402: Failure.QUOTA, 403: Failure.ACCOUNT, 429: Failure.THROTTLED}
@@ -35,6 +38,17 @@ def failures(package: str) -> Mapping[int, Failure]:
     """
     written = tomllib.loads(resources.files(package).joinpath("errors.toml").read_text(encoding="utf-8"))
     return MappingProxyType({int(code): Failure(word) for word, titles in written.items() for code in titles})
+
+
+def base_url(sending: Sending) -> str:
+    """The option ``base_url``: a scheme and a host. Raises ValueError for anything else.
+
+    Credentials and texts do not cross a network in the clear: ``http`` leads to this machine and nowhere else.
+    """
+    given = sending.options["base_url"]
+    if _base_url.match(given) is None:
+        raise ValueError("base_url as https://host")
+    return given.rstrip("/")
 
 
 def answered(answer: HttpAnswer) -> dict[str, Json]:

@@ -1,0 +1,1 @@
+"""Texts that are shown and never sent: for the demo."""

@@ -1,0 +1,1 @@
+"""Any gateway that sends a text for one HTTP request: the tenant writes the template."""

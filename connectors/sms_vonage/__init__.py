@@ -1,0 +1,1 @@
+"""Vonage's Messages API, text messages."""
