@@ -1,0 +1,70 @@
+"""Token buckets in the database: whatever number of replicas take from one, its rate holds.
+
+A bucket holds one token at most: nothing is saved up, so that no window of the rate's length sees more than the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, update
+
+from policies.message import Instant
+from policies.sms.traffic import Rate
+from worker.store.statements import insert_missing, select_in
+from worker.store.tables import BucketRow, Table
+
+buckets = Table.metadata.tables[str(BucketRow.__tablename__)]
+
+TOKEN: Final = 1_000_000
+"""A token in the unit that is stored."""
+_BEHIND: Final = 60 * 1_000_000
+
+_SET: Final = (
+    update(buckets)
+    .where(buckets.c.tenant == bindparam("of"), buckets.c.name == bindparam("at"))
+    .values(tokens=bindparam("left"), filled_at=bindparam("now"))
+)
+
+
+def hold(tx: Connection, tenant: str, names: Collection[bytes]) -> None:
+    """Lock these buckets until the transaction ends. Who takes from several holds them all first, or may wait in a ring."""
+    ordered = sorted(set(names))
+    missing = [{"tenant": tenant, "name": name, "tokens": TOKEN, "filled_at": 0} for name in ordered]
+    insert_missing(tx, buckets, missing)
+    for _ in select_in(tx, buckets.c.name, tenant, ordered, lock=True):
+        pass
+
+
+def take(tx: Connection, tenant: str, name: bytes, rate: Rate, now: Instant, n: int = 1) -> Instant | None:
+    """Take ``n`` tokens: None when granted, else the instant at which they may be asked for again.
+
+    What is granted is paid afterwards: ``n`` at once cost the time of ``n``. ``now`` is the database's clock; the bucket
+    stays locked until the transaction ends, and one that rolls back has taken nothing.
+    """
+    hold(tx, tenant, [name])
+    row = next(select_in(tx, buckets.c.name, tenant, [name]))
+    tokens, filled_at = fill(row.tokens, row.filled_at, rate, now)
+    if tokens < TOKEN:
+        return filled_at + _time_for(TOKEN - tokens, rate)
+    tx.execute(_SET, {"of": tenant, "at": name, "left": tokens - n * TOKEN, "now": filled_at})
+    return None
+
+
+def fill(tokens: int, filled_at: Instant, rate: Rate, now: Instant) -> tuple[int, Instant]:
+    """A bucket's content at ``now``, and up to when it has been filled. Whole numbers: what is cut off is never granted.
+
+    A clock that stands a little behind fills nothing; one that was set back further starts with an empty bucket.
+    """
+    if filled_at - now > _BEHIND:
+        return min(tokens, 0), now
+    gained = max(now - filled_at, 0) * rate.messages // rate.seconds
+    if tokens + gained >= TOKEN:
+        return TOKEN, max(now, filled_at)
+    return tokens + gained, filled_at + _time_for(gained, rate)
+
+
+def _time_for(tokens: int, rate: Rate) -> int:
+    """How many microseconds so much takes, rounded up."""
+    return -(-tokens * rate.seconds // rate.messages)
