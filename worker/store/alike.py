@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select
+import msgspec
+from sqlalchemy import Connection
 
-from policies.message import Instant
-from worker.store.statements import Insert, delete_some, insert
+from policies.message import Instant, Private
+from worker.store.statements import add_up, delete_some, select_each
 from worker.store.tables import AlikeRow, Table
 
 alike = Table.metadata.tables[str(AlikeRow.__tablename__)]
@@ -23,8 +24,8 @@ class Role(StrEnum):
     SENDER = "sender"
 
 
-class Seen(NamedTuple):
-    """One text: its bands, between whom, and the cluster that it belongs to (keyed hashes; ``cluster_of`` or a new id)."""
+class Seen(Private, frozen=True, kw_only=True):
+    """One text: its bands, between whom, and its cluster (all keyed hashes or ids)."""
 
     bands: tuple[bytes, ...]
     sender: bytes
@@ -32,82 +33,91 @@ class Seen(NamedTuple):
     cluster: bytes
 
 
-class Spread(NamedTuple):
-    """How far near-duplicates went: different recipients and senders, and how many went to one recipient."""
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How far near-duplicates of a text went before it: to how many recipients, from how many senders, to its own recipient.
+
+    ``cluster``: the one that the text belongs to.
+    """
 
     recipients: int
     senders: int
     same_recipient: int
+    cluster: bytes
 
 
-_OF_BAND: Final = (
-    alike.c.tenant == bindparam("of"),
-    alike.c.band == bindparam("band"),
-    alike.c.role == bindparam("role"),
-    alike.c.seen_at >= bindparam("since"),
-)
-_WHO: Final = select(alike.c.who).where(*_OF_BAND).limit(bindparam("most"))
-_TO_ONE: Final = select(alike.c.count).where(*_OF_BAND, alike.c.who == bindparam("who"))
-_CLUSTER: Final = select(func.min(alike.c.cluster)).where(
-    alike.c.tenant == bindparam("of"), alike.c.band == bindparam("band"), alike.c.role == Role.SENDER.value
-)
+class _Known(msgspec.Struct, kw_only=True):
+    """What is known of one band."""
+
+    recipients: set[bytes]
+    senders: set[bytes]
+    to: Counter[bytes]
+    cluster: bytes | None
+
+
+_OF_BAND: Final = f'FROM "{alike.name}" WHERE "tenant" = :of AND "band" = :k0 AND "role" = :role'
+_WHO: Final = f'SELECT "who" {_OF_BAND} AND "seen_at" >= :since LIMIT :most'
+_TO_ONE: Final = f'SELECT "count" {_OF_BAND} AND "who" = :k1 AND "seen_at" >= :since'
+_CLUSTER: Final = f'SELECT "cluster" {_OF_BAND} ORDER BY "cluster" LIMIT 1'
 
 
 def note(tx: Connection, tenant: str, texts: Sequence[Seen], now: Instant) -> None:
-    """Remember that these texts were handed in."""
-    seen = sorted(
-        (band, role.value, who, text.cluster)
-        for text in texts
-        for band in text.bands
-        for role, who in ((Role.RECIPIENT, text.recipient), (Role.SENDER, text.sender))
+    """Remember that these texts were handed in. A band stays in the cluster in which somebody was seen with it first."""
+    counts: Counter[tuple[bytes, str, bytes]] = Counter()
+    clusters: dict[tuple[bytes, str, bytes], bytes] = {}
+    for text in texts:
+        for band in set(text.bands):
+            for role, who in ((Role.RECIPIENT, text.recipient), (Role.SENDER, text.sender)):
+                counts[band, role.value, who] += 1
+                clusters.setdefault((band, role.value, who), text.cluster)
+    rows = [(tenant, *key, clusters[key], count, now) for key, count in sorted(counts.items())]
+    add_up(tx, alike, rows, latest=("seen_at",))
+
+
+def spread(tx: Connection, tenant: str, texts: Sequence[Seen], since: Instant, most: int) -> list[Spread]:
+    """How far the near-duplicates of each text went since then, those before it in the list included.
+
+    A text's ``cluster`` is the one that it founds if it is the first of its kind. Nobody is looked up beyond ``most`` of a
+    band: who only asks whether there are so many need not count all.
+    """
+    known = _known(tx, tenant, texts, since, most)
+    return [_count(text, [known[band] for band in dict.fromkeys(text.bands)]) for text in texts]
+
+
+def _count(text: Seen, bands: Sequence[_Known]) -> Spread:
+    clusters = [band.cluster for band in bands if band.cluster is not None]
+    found = Spread(
+        recipients=len(set().union(*(band.recipients for band in bands))),
+        senders=len(set().union(*(band.senders for band in bands))),
+        same_recipient=max((band.to[text.recipient] for band in bands), default=0),
+        cluster=min(clusters, default=text.cluster),
     )
-    rows = [
-        {
-            "tenant": tenant,
-            "band": band,
-            "role": role,
-            "who": who,
-            "cluster": cluster,
-            "count": 1,
-            "seen_at": now,
-        }
-        for band, role, who, cluster in seen
-    ]
-    if rows:
-        tx.execute(_note(tx.dialect.name), rows)
+    for band in bands:
+        band.recipients.add(text.recipient)
+        band.senders.add(text.sender)
+        band.to[text.recipient] += 1
+        band.cluster = band.cluster or found.cluster
+    return found
 
 
-@cache
-def _note(dialect: str) -> Insert:
-    statement = insert(dialect, alike)
-    seen_at = func.max if dialect == "sqlite" else func.greatest
-    return statement.on_conflict_do_update(
-        index_elements=list(alike.primary_key.columns),
-        set_={
-            "count": alike.c.count + statement.excluded["count"],
-            "seen_at": seen_at(alike.c.seen_at, statement.excluded.seen_at),
-        },
-    )
-
-
-def spread(
-    tx: Connection, tenant: str, bands: Collection[bytes], recipient: bytes, since: Instant, most: int
-) -> Spread:
-    """How far texts with one of these bands went since then. Nobody is counted beyond ``most`` of a band."""
-    asked = [{"of": tenant, "band": band, "since": since, "most": most} for band in bands]
-    recipients, senders = (
-        {who for one in asked for who in tx.execute(_WHO, one | {"role": role.value}).scalars()}
-        for role in (Role.RECIPIENT, Role.SENDER)
-    )
-    to_one = {"role": Role.RECIPIENT.value, "who": recipient}
-    same = max((tx.execute(_TO_ONE, one | to_one).scalar() or 0 for one in asked), default=0)
-    return Spread(len(recipients), len(senders), same)
-
-
-def cluster_of(tx: Connection, tenant: str, bands: Collection[bytes]) -> bytes | None:
-    """The cluster that a text with these bands belongs to: the first one of those that share a band, None for none."""
-    found = (tx.execute(_CLUSTER, {"of": tenant, "band": band}).scalar() for band in bands)
-    return min((cluster for cluster in found if cluster is not None), default=None)
+def _known(
+    tx: Connection, tenant: str, texts: Sequence[Seen], since: Instant, most: int
+) -> dict[bytes, _Known]:
+    bands = sorted({band for text in texts for band in text.bands})
+    known = {band: _Known(recipients=set(), senders=set(), to=Counter(), cluster=None) for band in bands}
+    keys = [(band,) for band in bands]
+    pairs = sorted({(band, text.recipient) for text in texts for band in text.bands})
+    values = {"of": tenant, "since": since, "most": most}
+    recipients, senders = (values | {"role": role.value} for role in Role)
+    for number, who in select_each(tx, _WHO, keys, recipients):
+        known[bands[number]].recipients.add(who)
+    for number, who in select_each(tx, _WHO, keys, senders):
+        known[bands[number]].senders.add(who)
+    for number, count in select_each(tx, _TO_ONE, pairs, recipients):
+        band, recipient = pairs[number]
+        known[band].to[recipient] = count
+    for number, cluster in select_each(tx, _CLUSTER, keys, senders):
+        known[bands[number]].cluster = cluster
+    return known
 
 
 def purge(tx: Connection, tenant: str, before: Instant, limit: int) -> int:
