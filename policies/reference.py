@@ -10,17 +10,12 @@ from typing import Final
 import msgspec
 
 from policies.gate import Rule
+from policies.reasons import CLAUSES, WORDS
 from policies.rules import GATES, RULE_PACK
-from policies.sms import reasons as sms
 from policies.verdict import ReasonCode
 
-NOT_OF_A_RULE: Final = {
-    ReasonCode.POLICY_ERROR: (
-        "A rule raised: the message is withheld (quarantine); before NEVER_RECORD is through, only its shape is kept."
-    ),
-    **sms.WORDS,
-}
-"""Reason codes that the tables do not name, and where they come from."""
+NOT_OF_A_RULE: Final = (ReasonCode.POLICY_ERROR, ReasonCode.OPT_OUT_UNCLEAR)
+"""Reason codes that the tables do not name: a gate's own, and what an inbound text's reading gives."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +59,15 @@ def page() -> str:
             "## The gates, in the order in which a message meets them",
             *_gates(every),
             "",
+            "## The reasons of outbound texts",
+            "",
+            "Where a rule has several reasons, each serves clauses of its own.",
+            "",
+            *_table(("reason", "clauses", "meaning"), _meanings()),
+            "",
             "## Reasons that no rule gives",
             "",
-            *_table(("reason", "meaning"), ((f"`{code.value}`", why) for code, why in NOT_OF_A_RULE.items())),
+            *_table(("reason", "meaning"), ((f"`{code.value}`", WORDS[code]) for code in NOT_OF_A_RULE)),
             "",
         )
     )
@@ -109,6 +110,11 @@ def _gates(every: tuple[Row, ...]) -> Iterator[str]:
             yield from _table(("order", "rule", "what it does", "reason"), map(_numbered, within))
         else:
             yield "No rules yet."
+
+
+def _meanings() -> Iterator[tuple[str, str, str]]:
+    for code, clauses in CLAUSES.items():
+        yield f"`{code.value}`", ", ".join(clauses), WORDS[code]
 
 
 def _numbered(row: Row) -> tuple[str, str, str, str]:

@@ -39,3 +39,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     policy: TenantPolicy
     unsent: bool = False
     send: SendFacts | None = None
+
+    @property
+    def sending(self) -> SendFacts:
+        """What is known of a text that is about to be sent. Raises ValueError where nobody told: then it is withheld."""
+        if self.send is None:
+            raise ValueError("nothing is known of this text")
+        return self.send

@@ -26,7 +26,7 @@ class ReasonCode(StrEnum):
     UNSENT = "unsent"
     TOO_OLD = "too_old"
     POLICY_ERROR = "policy_error"
-    # Outbound texts, before what they say is looked at (policies/sms/; its reasons.py has the clauses).
+    # Outbound texts: who sends, to whom (policies/reasons.py has each one's clauses).
     SENDER_UNKNOWN = "sender_unknown"
     SENDER_MALFORMED = "sender_malformed"
     SENDER_NOT_VALID = "sender_not_valid"
@@ -43,19 +43,51 @@ class ReasonCode(StrEnum):
     RECIPIENT_EMERGENCY = "recipient_emergency"
     OPTED_OUT = "opted_out"
     OPT_OUT_UNCLEAR = "opt_out_unclear"
+    # What they say (policies/screening/).
+    SPAM = "spam"
+    PHISHING = "phishing"
+    IMPERSONATION = "impersonation"
+    DECEPTIVE_MARKETING = "deceptive_marketing"
+    OBSCENE = "obscene"
+    ABUSIVE = "abusive"
+    THREATENING = "threatening"
+    HATEFUL = "hateful"
+    HOAX = "hoax"
+    URL_FOREIGN = "url_foreign"
+    URL_LOOKALIKE = "url_lookalike"
+    URL_HIDDEN = "url_hidden"
+    URL_IP = "url_ip"
+    URL_PUNYCODE = "url_punycode"
+    SHORTENER = "shortener"
+    CHAT_INVITE = "chat_invite"
+    EMAIL_FOREIGN = "email_foreign"
+    NUMBER_FOREIGN = "number_foreign"
+    TENANT_DENIED = "tenant_denied"
+    MARKETING_NO_OPTOUT = "marketing_no_optout"
+    PURPOSE_MISMATCH = "purpose_mismatch"
+    TOO_LONG = "too_long"
+    # How many there are, and when they go.
+    NUISANCE = "nuisance"
+    NEAR_DUPLICATES = "near_duplicates"
+    SNOWSHOEING = "snowshoeing"
+    BURST = "burst"
+    NETWORK_SHARE = "network_share"
     QUIET_HOURS = "quiet_hours"
     ZONE_UNKNOWN = "zone_unknown"
     SEND_AFTER = "send_after"
     SEND_EXPIRED = "send_expired"
-    NETWORK_SHARE = "network_share"
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something was done: the code, the rule that said so, and the clauses that it serves."""
+    """Why something was done: the code, the rule that said so, and the clauses that it serves.
+
+    ``shadow``: nothing was done; a tenant tries the rule, or this code of it, before it acts.
+    """
 
     code: ReasonCode
     rule: str
     clauses: tuple[str, ...]
+    shadow: bool = False
 
 
 class Allow(msgspec.Struct, frozen=True):
@@ -69,26 +101,33 @@ class Amend(Private, frozen=True, kw_only=True):
     code: ReasonCode
 
 
-class Delay(msgspec.Struct, frozen=True, kw_only=True):
+class Objection(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdicts below share: the first reason, ``also`` all others, and which of them the tenant only tries."""
+
+    code: ReasonCode
+    also: tuple[ReasonCode, ...] = ()
+    shadow: tuple[ReasonCode, ...] = ()
+
+
+class Flag(Objection, frozen=True, kw_only=True):
+    """Let it go, and note this."""
+
+
+class Delay(Objection, frozen=True, kw_only=True):
     """Not before this instant (outbound)."""
 
     until: Instant
-    code: ReasonCode
 
 
-class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
+class Quarantine(Objection, frozen=True, kw_only=True):
     """Withhold it for a person to look at."""
 
-    code: ReasonCode
 
-
-class Drop(msgspec.Struct, frozen=True, kw_only=True):
+class Drop(Objection, frozen=True, kw_only=True):
     """Keep nothing of its content."""
 
-    code: ReasonCode
 
-
-Verdict = Allow | Amend | Delay | Quarantine | Drop
+Verdict = Allow | Amend | Flag | Delay | Quarantine | Drop
 
 ALLOW = Allow()
 

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from policies.gate import Check, Rule
+from policies.message import Channel, Direction
+from policies.reasons import clauses_of
 from policies.rules import (
+    authorised_sender,
+    burst,
     facebook_cdn,
+    network_share,
+    nuisance,
+    opted_out,
+    reachable_recipient,
+    schedule,
+    screening,
+    snowshoeing,
     story_mention,
     story_reply,
     story_share,
@@ -17,17 +28,31 @@ from policies.rules import (
     tenant_profile,
     tenant_standby,
     too_old,
+    undeclared_campaign,
     unsent,
     view_once,
 )
 from policies.verdict import ReasonCode
 
-RULE_PACK: Final = "2026-11"
+RULE_PACK: Final = "2026-12"
 """The version of these tables (VT-0): on every decision, in every policy digest. A change of what they do changes it."""
 
 
 def _rule(name: str, check: Check, clauses: str, code: ReasonCode) -> Rule:
     return Rule(name=name, check=check, clauses=tuple(clauses.split()), codes=(code,))
+
+
+def _outbound(name: str, check: Check, *codes: ReasonCode, may_shadow: bool = False) -> Rule:
+    """A rule about texts that are about to be sent; its clauses are those of its reasons."""
+    return Rule(
+        name=name,
+        check=check,
+        clauses=clauses_of(codes),
+        codes=codes,
+        channels=frozenset({Channel.SMS}),
+        directions=frozenset({Direction.OUTBOUND}),
+        may_shadow=may_shadow,
+    )
 
 
 NEVER_RECORD: Final[tuple[Rule, ...]] = (
@@ -60,8 +85,25 @@ BEFORE_TRANSCRIPT: Final[tuple[Rule, ...]] = (
 )
 """Asked by the ledger, with the facts that the store knows, just before the transaction."""
 
-BEFORE_SEND: Final[tuple[Rule, ...]] = ()
-"""Asked before an outbound message is accepted. Empty: nothing is sent yet, so there is nothing to screen."""
+BEFORE_SEND: Final[tuple[Rule, ...]] = (
+    # First what is refused whatever the text says, and what no person may release: who sends, to whom, who said no.
+    _outbound("authorised_sender", authorised_sender.check, *authorised_sender.CODES),
+    _outbound("reachable_recipient", reachable_recipient.check, *reachable_recipient.CODES),
+    _outbound("opted_out", opted_out.check, ReasonCode.OPTED_OUT),
+    # Then what it says, and after that how many there are of it: a text that may not go at all is no matter of number.
+    _outbound("screening", screening.check, *screening.CODES, may_shadow=True),
+    _outbound("nuisance", nuisance.check, ReasonCode.NUISANCE, may_shadow=True),
+    _outbound("undeclared_campaign", undeclared_campaign.check, ReasonCode.NEAR_DUPLICATES, may_shadow=True),
+    _outbound("snowshoeing", snowshoeing.check, ReasonCode.SNOWSHOEING, may_shadow=True),
+    _outbound("burst", burst.check, ReasonCode.BURST, may_shadow=True),
+    _outbound("network_share", network_share.check, ReasonCode.NETWORK_SHARE, may_shadow=True),
+    # When, last: hours are looked for only for what may go.
+    _outbound("schedule", schedule.check, *schedule.CODES),
+)
+"""Asked before an outbound text is accepted, with the facts of its sending; again when a person has released it."""
+
+SHADOWABLE: Final = frozenset(rule.name for rule in BEFORE_SEND if rule.may_shadow)
+"""The rules that a tenant may try before they act (``SmsPolicy.shadow``)."""
 
 GATES: Final = {
     "NEVER_RECORD": NEVER_RECORD,

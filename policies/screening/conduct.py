@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from policies.screening.action import Action
 from policies.screening.context import Register
 from policies.screening.lexicon import BRANDS, CONDUCT
 from policies.screening.ownership import Found
 from policies.screening.reading import Reading
-from policies.screening.reasons import Action, ScreenCode
+from policies.verdict import ReasonCode
 
 _HOLD: Final = Action.QUARANTINE
 
@@ -20,14 +21,14 @@ def wording(reading: Reading) -> Iterator[Found]:
     for hit in CONDUCT.hits(reading.padded):
         code, _, action = hit.concept.partition(".")
         start, end = _span(reading, hit.start, hit.end)
-        yield ScreenCode(code), Action.BLOCK if action == "block" else _HOLD, start, end
+        yield ReasonCode(code), Action.BLOCK if action == "block" else _HOLD, start, end
 
 
 def chain_letter(reading: Reading) -> Iterator[Found]:
     """``Forward this to 10 people``: who reads it is asked to pass it on to many."""
     match = _PASS_ON.search(reading.folded.text)
     if match is not None:
-        yield ScreenCode.HOAX, _HOLD, match.start(), match.end()
+        yield ReasonCode.HOAX, _HOLD, match.start(), match.end()
 
 
 def schemes(reading: Reading) -> Iterator[Found]:
@@ -50,23 +51,23 @@ def impersonation(reading: Reading, register: Register) -> Iterator[Found]:
         name = hit.concept
         own = name in register.brands or any(name.replace(" ", "") in label for label in register.labels)
         if not own and (pressed > 1 or (register.brands and pressed and hit.start < 12)):
-            yield ScreenCode.IMPERSONATION, _HOLD, *_span(reading, hit.start, hit.end)
+            yield ReasonCode.IMPERSONATION, _HOLD, *_span(reading, hit.start, hit.end)
             return
 
 
-def named(concepts: frozenset[str], *, leads_away: bool) -> ScreenCode:
+def named(concepts: frozenset[str], *, leads_away: bool) -> ReasonCode:
     """The reason that a text which the model holds is given."""
     if concepts & {"dating"}:
-        return ScreenCode.OBSCENE
+        return ReasonCode.OBSCENE
     if concepts & {"credential", "sendcode", "blocked", "verify", "account"} and (
         leads_away or "verify" in concepts
     ):
-        return ScreenCode.PHISHING
+        return ReasonCode.PHISHING
     if concepts & {"authority", "family", "newnumber"}:
-        return ScreenCode.IMPERSONATION
+        return ReasonCode.IMPERSONATION
     if concepts & {"prize", "loan", "job", "invest", "gamble", "inherit", "refund", "pharma", "goods"}:
-        return ScreenCode.DECEPTIVE_MARKETING
-    return ScreenCode.PHISHING if leads_away and concepts & _PRESSURE else ScreenCode.SPAM
+        return ReasonCode.DECEPTIVE_MARKETING
+    return ReasonCode.PHISHING if leads_away and concepts & _PRESSURE else ReasonCode.SPAM
 
 
 def _span(reading: Reading, start: int, end: int) -> tuple[int, int]:
@@ -86,11 +87,11 @@ _PRESSURE: Final = frozenset(
     "blocked verify click urgent otherwise prize refund fee force credential stream".split()
 )
 _P, _I, _D, _S, _T = (
-    ScreenCode.PHISHING,
-    ScreenCode.IMPERSONATION,
-    ScreenCode.DECEPTIVE_MARKETING,
-    ScreenCode.SPAM,
-    ScreenCode.THREATENING,
+    ReasonCode.PHISHING,
+    ReasonCode.IMPERSONATION,
+    ReasonCode.DECEPTIVE_MARKETING,
+    ReasonCode.SPAM,
+    ReasonCode.THREATENING,
 )
 _SCHEMES: Final = tuple(
     (frozenset(needed.split()), code)

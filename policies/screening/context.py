@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 
 import msgspec
 
 from policies.message import Private
+from policies.reasons import CLAUSES, REMEDY
+from policies.screening.action import Action
 from policies.screening.lexicon import HOSTS, Lexicon
 from policies.screening.links import host_and_path, is_public_suffix, registrable
 from policies.screening.numbers import digits_of
 from policies.screening.patterns import Pattern, pattern
-from policies.screening.reasons import CLAUSES, REMEDY, Action, ScreenCode
-
-
-class Purpose(StrEnum):
-    """What the submitter says that the text is for."""
-
-    TRANSACTIONAL = "transactional"
-    MARKETING = "marketing"
-    CONVERSATIONAL = "conversational"
+from policies.sms.purpose import Purpose
+from policies.verdict import ReasonCode
 
 
 class Register(Private, frozen=True):
@@ -65,6 +59,10 @@ class Register(Private, frozen=True):
             templates=tuple(templates),
         )
 
+    def fits(self, text: str) -> bool:
+        """Whether one of the tenant's templates is exactly this text."""
+        return any(template.fullmatch(text) for template in self.templates)
+
 
 def is_shared(host: str) -> bool:
     """Whether the host is no one's own: a public suffix, a shortener, a chat application, a page builder."""
@@ -96,8 +94,8 @@ class ScreeningTuning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     quarantine_home_at: float = 0.85
     block_at: float = 0.9
     abuse_at: float = 0.5
-    stricter: Mapping[ScreenCode, Action] = {}
-    shadow: tuple[ScreenCode, ...] = ()
+    stricter: Mapping[ReasonCode, Action] = {}
+    shadow: tuple[ReasonCode, ...] = ()
     deny_words: tuple[str, ...] = ()
     deny_hosts: tuple[str, ...] = ()
     deny_patterns: tuple[str, ...] = ()
@@ -138,11 +136,16 @@ class Evidence(Private, frozen=True, kw_only=True):
 class Finding(Private, frozen=True, kw_only=True):
     """One reason: what it asks for, and where in the original text it stands."""
 
-    code: ScreenCode
+    code: ReasonCode
     action: Action
     start: int = 0
     end: int = 0
     shadow: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Whether it holds or blocks the text, and is not merely noted or tried."""
+        return self.action is not Action.PASS and not self.shadow
 
     @property
     def clauses(self) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ class Finding(Private, frozen=True, kw_only=True):
 class Screening(Private, frozen=True, kw_only=True):
     """The judgement of a text.
 
-    ``score`` is the text model's alone, from 0 to 1; ``reasons`` are all findings, the strictest first; ``evidence`` and
+    ``score`` is the text model's alone, from 0 to 1; ``reasons`` are all findings, those that act first; ``evidence`` and
     ``remedies`` (what would change it) are for reviewers only.
     """
 
@@ -163,9 +166,9 @@ class Screening(Private, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
 
     @property
-    def codes(self) -> tuple[ScreenCode, ...]:
+    def codes(self) -> tuple[ReasonCode, ...]:
         """Each reason that acts, once, in order."""
-        return tuple(dict.fromkeys(reason.code for reason in self.reasons if not reason.shadow))
+        return tuple(dict.fromkeys(reason.code for reason in self.reasons if reason.acts))
 
     @property
     def remedies(self) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from policies.screening.action import Action
 from policies.screening.context import Register
 from policies.screening.lexicon import HOSTS
 from policies.screening.links import Link
 from policies.screening.numbers import Number, digits_of, same_number
-from policies.screening.reasons import Action, ScreenCode
+from policies.verdict import ReasonCode
 
-Found = tuple[ScreenCode, Action, int, int]
+Found = tuple[ReasonCode, Action, int, int]
 """Code, action, start and end in the folded text."""
 
 
@@ -36,9 +37,9 @@ def foreign(
     own = {*register.numbers, digits_of(sender)} - {""}
     for number in numbers:
         if number.masked or not any(same_number(number.digits, mine) for mine in own):
-            yield ScreenCode.NUMBER_FOREIGN, Action.QUARANTINE, number.start, number.end
+            yield ReasonCode.NUMBER_FOREIGN, Action.QUARANTINE, number.start, number.end
             if number.chat:
-                yield ScreenCode.CHAT_INVITE, Action.QUARANTINE, number.start, number.end
+                yield ReasonCode.CHAT_INVITE, Action.QUARANTINE, number.start, number.end
 
 
 def owns_host(register: Register, link: Link) -> bool:
@@ -55,25 +56,25 @@ def _below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith((f"{prefix}/", f"{prefix}?"))
 
 
-def _codes(text: str, link: Link, register: Register, *, lured: bool) -> Iterator[ScreenCode]:
+def _codes(text: str, link: Link, register: Register, *, lured: bool) -> Iterator[ReasonCode]:
     if link.mail:
         asked_to_write = _WRITE_TO.search(text, max(0, link.start - 110), link.start)
         if asked_to_write or (lured and link.domain in HOSTS["freemail"]):
-            yield ScreenCode.EMAIL_FOREIGN
+            yield ReasonCode.EMAIL_FOREIGN
         return
     if link.host in HOSTS["chats"] or link.domain in HOSTS["chats"]:
-        yield ScreenCode.CHAT_INVITE
+        yield ReasonCode.CHAT_INVITE
     elif link.host in HOSTS["shorteners"] or link.domain in HOSTS["shorteners"]:
-        yield ScreenCode.SHORTENER
-    yield ScreenCode.URL_FOREIGN
+        yield ReasonCode.SHORTENER
+    yield ReasonCode.URL_FOREIGN
     if link.ip:
-        yield ScreenCode.URL_IP
+        yield ReasonCode.URL_IP
     if link.punycode:
-        yield ScreenCode.URL_PUNYCODE
+        yield ReasonCode.URL_PUNYCODE
     if link.hidden:
-        yield ScreenCode.URL_HIDDEN
+        yield ReasonCode.URL_HIDDEN
     if looks_like(link, register):
-        yield ScreenCode.URL_LOOKALIKE
+        yield ReasonCode.URL_LOOKALIKE
 
 
 def looks_like(link: Link, register: Register) -> bool:

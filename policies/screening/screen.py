@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from policies.screening.action import Action
 from policies.screening.conduct import chain_letter, impersonation, named, schemes, wording
 from policies.screening.context import (
     Evidence,
     Finding,
-    Purpose,
     ScreenContext,
     Screening,
     ScreeningPolicy,
@@ -23,7 +23,8 @@ from policies.screening.features import traits
 from policies.screening.model import Model, shipped_model
 from policies.screening.ownership import Found, foreign
 from policies.screening.reading import Reading, read
-from policies.screening.reasons import Action, ScreenCode
+from policies.sms.purpose import Purpose
+from policies.verdict import ReasonCode
 
 DEFAULT: Final = ScreeningPolicy(tuning=ScreeningTuning())
 """Nothing tuned."""
@@ -40,7 +41,7 @@ def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT)
     score, abuse, weights = model.scores(reading.words, traits(reading.links, reading.concepts))
     leads = list(_leads(reading, context))
     found = [*_lists(text, reading, policy), *leads]
-    if not any(template.fullmatch(text) for template in context.register.templates):
+    if not context.register.fits(text):
         found += _judged(reading, context, policy.tuning, (score, abuse), leads_away=bool(leads))
     found += wording(reading)
     found += _declared(reading, context)
@@ -54,20 +55,20 @@ def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT)
         action=action,
         score=score,
         reasons=findings,
-        evidence=_evidence(model, weights, reading) if findings else (),
+        evidence=_evidence(model, weights, reading) if any(finding.acts for finding in findings) else (),
     )
 
 
 def _lists(text: str, reading: Reading, policy: ScreeningPolicy) -> Iterator[Found]:
     """What is refused before anything is weighed."""
     if len(text) > policy.tuning.longest:
-        yield ScreenCode.TOO_LONG, Action.QUARANTINE, 0, 0
+        yield ReasonCode.TOO_LONG, Action.QUARANTINE, 0, 0
     for link in reading.links:
         if link.domain in policy.deny_hosts:
-            yield ScreenCode.TENANT_DENIED, Action.BLOCK, link.start, link.end
+            yield ReasonCode.TENANT_DENIED, Action.BLOCK, link.start, link.end
     words = policy.deny_words.concepts(reading.padded) if policy.deny_words is not None else ()
     if words or any(pattern.search(reading.folded.text) for pattern in policy.deny_patterns):
-        yield ScreenCode.TENANT_DENIED, Action.BLOCK, 0, len(reading.folded.text)
+        yield ReasonCode.TENANT_DENIED, Action.BLOCK, 0, len(reading.folded.text)
 
 
 def _leads(reading: Reading, context: ScreenContext) -> Iterator[Found]:
@@ -75,7 +76,7 @@ def _leads(reading: Reading, context: ScreenContext) -> Iterator[Found]:
     text, register = reading.folded.text, context.register
     yield from foreign(text, reading.links, reading.numbers, register, context.sender, lured=lured)
     if reading.unreadable is not None:
-        yield ScreenCode.URL_HIDDEN, Action.QUARANTINE, *reading.unreadable
+        yield ReasonCode.URL_HIDDEN, Action.QUARANTINE, *reading.unreadable
 
 
 def _judged(
@@ -102,7 +103,7 @@ def _judged(
     elif leads_away and len(reading.concepts & _LURED) > 1:
         yield named(reading.concepts, leads_away=True), Action.QUARANTINE, 0, whole
     if abuse >= tuning.abuse_at:
-        yield ScreenCode.ABUSIVE, Action.QUARANTINE, 0, whole
+        yield ReasonCode.ABUSIVE, Action.QUARANTINE, 0, whole
     yield from impersonation(reading, context.register)
     if not leads_home:
         yield from schemes(reading)
@@ -114,13 +115,16 @@ def _declared(reading: Reading, context: ScreenContext) -> Iterator[Found]:
     whole = len(reading.folded.text)
     marketing = bool(reading.concepts & {"prize", "gamble", "goods"}) and "optout" in reading.concepts
     if context.purpose is Purpose.MARKETING and "optout" not in reading.concepts:
-        yield ScreenCode.MARKETING_NO_OPTOUT, Action.PASS, 0, whole
+        yield ReasonCode.MARKETING_NO_OPTOUT, Action.PASS, 0, whole
     if context.purpose is Purpose.TRANSACTIONAL and marketing:
-        yield ScreenCode.PURPOSE_MISMATCH, Action.PASS, 0, whole
+        yield ReasonCode.PURPOSE_MISMATCH, Action.PASS, 0, whole
 
 
 def _findings(found: list[Found], reading: Reading, tuning: ScreeningTuning) -> tuple[Finding, ...]:
-    """Findings in the original's positions, made stricter where the tenant is; the strictest first, each once."""
+    """Findings in the original's positions, made stricter where the tenant is, each once.
+
+    The strictest first, those that the tenant only tries last.
+    """
     if not found:
         return ()
     made = dict.fromkeys(
@@ -134,11 +138,10 @@ def _findings(found: list[Found], reading: Reading, tuning: ScreeningTuning) -> 
         for code, action, first, last in found
         for start, end in [reading.original(first, last)]
     )
-    acting = [finding for finding in made if finding.action is not Action.PASS]
-    return tuple(sorted(acting, key=lambda finding: -_ORDER[finding.action]))
+    return tuple(sorted(made, key=lambda finding: (not finding.acts, -_ORDER[finding.action])))
 
 
-def _stricter(code: ScreenCode, action: Action, tuning: ScreeningTuning) -> Action:
+def _stricter(code: ReasonCode, action: Action, tuning: ScreeningTuning) -> Action:
     return max(action, tuning.stricter.get(code, action), key=_ORDER.__getitem__)
 
 

@@ -35,3 +35,8 @@ class SendFacts(Private, frozen=True, kw_only=True):
     alike_recipients: int = 0
     alike_senders: int = 0
     crowded_network: bool = False
+
+    @property
+    def excused(self) -> bool:
+        """Whether neither its words nor how many there are count: a person released it, or it confirms an opt-out."""
+        return self.reviewed or self.answers_opt_out

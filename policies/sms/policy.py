@@ -22,7 +22,7 @@ class Scope(StrEnum):
     CAMPAIGN = "campaign"
 
 
-DAY: Final = Rate(messages=20, seconds=86_400)
+TWENTY_A_DAY: Final = Rate(messages=20, seconds=86_400)
 
 
 class SmsPolicy(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +48,7 @@ class SmsPolicy(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
     confirmations: Mapping[str, str] = {}
     help: Mapping[str, str] = {}
     committed_rate: Rate | None = None
-    recipient_rate: Rate = DAY
+    recipient_rate: Rate = TWENTY_A_DAY
     burst: Rate = Rate(messages=600, seconds=60)
     alike_recipients: int = 200
     alike_senders: int = 3

@@ -9,11 +9,18 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneNumberType, shortnumberinfo
 
+from policies.message import IdentifierKind, Message
 from policies.sms.numbers import E164, parsed
 from policies.verdict import ReasonCode
 
 _DIALLED: Final = re.compile(r"\+?[0-9]{2,6}")
 _COSTLY: Final = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
+
+
+def recipient_of(message: Message) -> str:
+    """The number that an outbound text goes to; empty where it names none, which is no number."""
+    numbers = (one.value for one in message.person if one.kind is IdentifierKind.PHONE)
+    return next(numbers, "")
 
 
 def objection(recipient: str) -> ReasonCode | None:

@@ -26,6 +26,7 @@ from tests.policies.strategies import (
     planted,
     written,
 )
+from tests.policies.texts import sending, text
 
 PASSING = frozenset({MediaKind.STORY, MediaKind.STORY_MENTION, MediaKind.STORY_REPLY, MediaKind.EPHEMERAL})
 """Attachments that are gone after a while where they came from, and are never kept (SM-6, SM-8)."""
@@ -131,7 +132,10 @@ def test_any_rule_of_any_gate_that_raises_withholds_the_message(table: str) -> N
     for index, rule in enumerate(rules):
         broken: list[Rule] = [*rules]
         broken[index] = msgspec.structs.replace(rule, check=_raises)
-        decision = decide(message(text="hello"), known(), broken)
+        judged, told = (
+            (text("hello"), sending()) if table == "BEFORE_SEND" else (message(text="hello"), known())
+        )
+        decision = decide(judged, told, broken)
         assert decision.outcome is Outcome.QUARANTINED
         assert (decision.reasons[-1].code, decision.reasons[-1].rule) == (ReasonCode.POLICY_ERROR, rule.name)
 

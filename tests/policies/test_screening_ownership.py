@@ -10,8 +10,8 @@ from policies.screening.context import Register, ScreenContext
 from policies.screening.links import links
 from policies.screening.normalise import fold
 from policies.screening.numbers import asked, digits_of, same_number
-from policies.screening.reasons import ScreenCode
 from policies.screening.screen import screen
+from policies.verdict import ReasonCode
 
 REGISTER = Register.of(
     ["https://larkfield.example", "bit.ly/lark", "shop.larkfield.co.uk"],
@@ -103,23 +103,23 @@ def test_what_is_in_the_register_is_no_reason(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("See https://evil.com/a", ScreenCode.URL_FOREIGN),
-        ("See https://larkfield.example.evil.com", ScreenCode.URL_LOOKALIKE),
-        ("See https://larkfeild.com", ScreenCode.URL_LOOKALIKE),
-        ("See https://notlarkfield.example", ScreenCode.URL_FOREIGN),
-        ("See https://bit.ly/other", ScreenCode.SHORTENER),
-        ("See http://1.2.3.4/a", ScreenCode.URL_IP),
-        ("See https://lаrkfield.example", ScreenCode.URL_PUNYCODE),
-        ("See evil [dot] com", ScreenCode.URL_HIDDEN),
-        ("See http // and more", ScreenCode.URL_HIDDEN),
-        ("Join https://t.me/abc", ScreenCode.CHAT_INVITE),
-        ("WhatsApp me on +44 7700 900123", ScreenCode.CHAT_INVITE),
-        ("Call 0906 1234567 today", ScreenCode.NUMBER_FOREIGN),
-        ("Call XXXXXXXXXX today", ScreenCode.NUMBER_FOREIGN),
-        ("Contact me at claims@gmail.com", ScreenCode.EMAIL_FOREIGN),
+        ("See https://evil.com/a", ReasonCode.URL_FOREIGN),
+        ("See https://larkfield.example.evil.com", ReasonCode.URL_LOOKALIKE),
+        ("See https://larkfeild.com", ReasonCode.URL_LOOKALIKE),
+        ("See https://notlarkfield.example", ReasonCode.URL_FOREIGN),
+        ("See https://bit.ly/other", ReasonCode.SHORTENER),
+        ("See http://1.2.3.4/a", ReasonCode.URL_IP),
+        ("See https://lаrkfield.example", ReasonCode.URL_PUNYCODE),
+        ("See evil [dot] com", ReasonCode.URL_HIDDEN),
+        ("See http // and more", ReasonCode.URL_HIDDEN),
+        ("Join https://t.me/abc", ReasonCode.CHAT_INVITE),
+        ("WhatsApp me on +44 7700 900123", ReasonCode.CHAT_INVITE),
+        ("Call 0906 1234567 today", ReasonCode.NUMBER_FOREIGN),
+        ("Call XXXXXXXXXX today", ReasonCode.NUMBER_FOREIGN),
+        ("Contact me at claims@gmail.com", ReasonCode.EMAIL_FOREIGN),
     ],
 )
-def test_what_is_not_in_the_register_is_named(text: str, code: ScreenCode) -> None:
+def test_what_is_not_in_the_register_is_named(text: str, code: ReasonCode) -> None:
     """Each way to lead elsewhere has its own code, and the text is held."""
     screening = screen(text, CONTEXT)
     assert code in screening.codes
@@ -130,9 +130,9 @@ def test_what_is_not_in_the_register_is_named(text: str, code: ScreenCode) -> No
 def test_an_empty_register_owns_nothing(host: str) -> None:
     """Whatever the host is, a sender without a register does not own it, and one that names it does."""
     text = f"see https://{host}/a"
-    assert ScreenCode.URL_FOREIGN in screen(text, ScreenContext()).codes
+    assert ReasonCode.URL_FOREIGN in screen(text, ScreenContext()).codes
     assert (
-        ScreenCode.URL_FOREIGN
+        ReasonCode.URL_FOREIGN
         not in screen(text, ScreenContext(register=Register.of([f"{host}/a", host]))).codes
     )
 
@@ -144,7 +144,7 @@ def test_a_shared_host_is_owned_as_far_as_its_path(shared: str) -> None:
     """Nobody owns a shortener, a chat application or a public suffix by registering a page of it."""
     host = shared.removeprefix("https://").partition("/")[0]
     context = ScreenContext(register=Register.of([shared]))
-    assert ScreenCode.URL_FOREIGN in screen(f"see https://{host}/evil", context).codes
+    assert ReasonCode.URL_FOREIGN in screen(f"see https://{host}/evil", context).codes
     assert (
-        ScreenCode.URL_FOREIGN not in screen(f"see https://{shared.removeprefix('https://')}", context).codes
+        ReasonCode.URL_FOREIGN not in screen(f"see https://{shared.removeprefix('https://')}", context).codes
     )

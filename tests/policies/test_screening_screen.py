@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.screening.context import Purpose, Register, ScreenContext, ScreeningPolicy, ScreeningTuning
+from policies.reasons import CLAUSES, REMEDY, WORDS
+from policies.screening.action import Action
+from policies.screening.context import Register, ScreenContext, ScreeningPolicy, ScreeningTuning
 from policies.screening.data import shipped
 from policies.screening.model import ModelAltered, read_model
 from policies.screening.patterns import template
-from policies.screening.reasons import CLAUSES, REMEDY, Action, ScreenCode
 from policies.screening.screen import screen
+from policies.sms.purpose import Purpose
+from policies.verdict import ReasonCode
 from worker.training.collections import written
 from worker.training.slots import filled
 
@@ -23,20 +26,20 @@ NOBODY = ScreenContext()
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("Hi mum I broke my phone, this is my new number, save it", ScreenCode.IMPERSONATION),
-        ("I sent you a 6 digit code by mistake, can you forward it to me please", ScreenCode.PHISHING),
-        ("Forward this message to 15 people or you will have bad luck", ScreenCode.HOAX),
-        ("Envoie ce message à 10 personnes avant minuit", ScreenCode.HOAX),
-        ("Manda esto a 12 amigos hoy", ScreenCode.HOAX),
-        ("Schick das an 20 Freunde weiter", ScreenCode.HOAX),
-        ("You stupid b1tch", ScreenCode.ABUSIVE),
-        ("Fick dich du Arschloch", ScreenCode.ABUSIVE),
-        ("I am going to kill you", ScreenCode.THREATENING),
-        ("Je vais te tuer", ScreenCode.THREATENING),
-        ("send nudes now", ScreenCode.OBSCENE),
+        ("Hi mum I broke my phone, this is my new number, save it", ReasonCode.IMPERSONATION),
+        ("I sent you a 6 digit code by mistake, can you forward it to me please", ReasonCode.PHISHING),
+        ("Forward this message to 15 people or you will have bad luck", ReasonCode.HOAX),
+        ("Envoie ce message à 10 personnes avant minuit", ReasonCode.HOAX),
+        ("Manda esto a 12 amigos hoy", ReasonCode.HOAX),
+        ("Schick das an 20 Freunde weiter", ReasonCode.HOAX),
+        ("You stupid b1tch", ReasonCode.ABUSIVE),
+        ("Fick dich du Arschloch", ReasonCode.ABUSIVE),
+        ("I am going to kill you", ReasonCode.THREATENING),
+        ("Je vais te tuer", ReasonCode.THREATENING),
+        ("send nudes now", ReasonCode.OBSCENE),
     ],
 )
-def test_wording_is_held_under_its_own_reason(text: str, code: ScreenCode) -> None:
+def test_wording_is_held_under_its_own_reason(text: str, code: ReasonCode) -> None:
     """Four languages, with and without disguise: each category has its code."""
     assert code in screen(text, NOBODY).codes
 
@@ -96,7 +99,7 @@ def test_a_template_passes_the_model_but_not_ownership() -> None:
         == ()
     )
     evil = screen("Win a prize! Claim your free voucher now at https://evil.com/a code AB12", context)
-    assert evil.codes == (ScreenCode.URL_FOREIGN,)
+    assert evil.codes == (ReasonCode.URL_FOREIGN,)
 
 
 def test_a_slot_takes_only_its_type() -> None:
@@ -129,14 +132,14 @@ def test_the_tenants_own_lists_block(tuning: ScreeningTuning) -> None:
         "The e\u200barly bird at https://larkfield.example", context, ScreeningPolicy.of(tuning)
     )
     assert screening.action == "block"
-    assert screening.codes == (ScreenCode.TENANT_DENIED,)
+    assert screening.codes == (ReasonCode.TENANT_DENIED,)
 
 
 def test_tuning_can_be_stricter_never_looser() -> None:
     """An action per code lifts the usual one; a milder one changes nothing."""
     text = "See https://evil.com"
-    lifted = ScreeningPolicy.of(ScreeningTuning(stricter={ScreenCode.URL_FOREIGN: Action.BLOCK}))
-    lowered = ScreeningPolicy.of(ScreeningTuning(stricter={ScreenCode.URL_FOREIGN: Action.PASS}))
+    lifted = ScreeningPolicy.of(ScreeningTuning(stricter={ReasonCode.URL_FOREIGN: Action.BLOCK}))
+    lowered = ScreeningPolicy.of(ScreeningTuning(stricter={ReasonCode.URL_FOREIGN: Action.PASS}))
     assert screen(text, NOBODY, lifted).action == "block"
     assert screen(text, NOBODY, lowered).action == "quarantine"
 
@@ -144,31 +147,31 @@ def test_tuning_can_be_stricter_never_looser() -> None:
 def test_marketing_without_a_way_out_is_held_where_the_tenant_asks() -> None:
     """The wording rule is noted only, unless the tenant's tuning is stricter."""
     context = ScreenContext(purpose=Purpose.MARKETING)
-    strict = ScreeningPolicy.of(ScreeningTuning(stricter={ScreenCode.MARKETING_NO_OPTOUT: Action.QUARANTINE}))
+    strict = ScreeningPolicy.of(ScreeningTuning(stricter={ReasonCode.MARKETING_NO_OPTOUT: Action.QUARANTINE}))
     assert screen("New coats are in at Larkfield", context).action == "pass"
-    assert screen("New coats are in at Larkfield", context, strict).codes == (ScreenCode.MARKETING_NO_OPTOUT,)
+    assert screen("New coats are in at Larkfield", context, strict).codes == (ReasonCode.MARKETING_NO_OPTOUT,)
     assert screen("New coats are in at Larkfield. Reply STOP to opt out", context, strict).action == "pass"
 
 
 def test_shadow_notes_and_does_not_act() -> None:
     """A rule in shadow mode is among the reasons and changes nothing."""
-    shadow = ScreeningPolicy.of(ScreeningTuning(shadow=(ScreenCode.URL_FOREIGN,)))
+    shadow = ScreeningPolicy.of(ScreeningTuning(shadow=(ReasonCode.URL_FOREIGN,)))
     screening = screen("Our menu: https://evil.com", NOBODY, shadow)
     assert screening.action == "pass"
-    assert [finding.code for finding in screening.reasons if finding.shadow] == [ScreenCode.URL_FOREIGN]
+    assert [finding.code for finding in screening.reasons if finding.shadow] == [ReasonCode.URL_FOREIGN]
 
 
 def test_evidence_points_into_the_original() -> None:
     """Offsets of reasons and evidence are those of the text as it was handed in."""
     text = "Cl\u200baim at https://ev\u200bil.com/a"
     screening = screen(text, NOBODY)
-    finding = next(reason for reason in screening.reasons if reason.code is ScreenCode.URL_FOREIGN)
+    finding = next(reason for reason in screening.reasons if reason.code is ReasonCode.URL_FOREIGN)
     assert text[finding.start : finding.end] == "https://ev\u200bil.com/a"
 
 
 def test_every_code_has_clauses_and_a_remedy() -> None:
     """Whatever holds a text says which clause it serves and what would change it."""
-    assert set(CLAUSES) == set(REMEDY) == set(ScreenCode)
+    assert REMEDY.keys() <= CLAUSES.keys() & WORDS.keys()
 
 
 @settings(max_examples=80)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from policies.sms.countries import COUNTRIES, Registry, SenderKind
 from policies.sms.names import GENERIC, PROTECTED, passes_for, skeleton
-from policies.sms.reasons import CLAUSES, WORDS, reasons
 from policies.sms.recipients import objection
 from policies.sms.senders import Authorisation, Evidence, Register, Registration, Sender, authorise
 from policies.verdict import ReasonCode
@@ -173,7 +172,6 @@ def test_authorise(address: str, recipient: str, codes: tuple[ReasonCode, ...]) 
 def test_recipients(recipient: str, code: ReasonCode | None) -> None:
     """Numbers that cost the recipient's caller, that save lives, or that are none."""
     assert objection(recipient) is code
-    assert (code in authorise("+12025550143", recipient, REGISTER, NOW).codes) is (code is not None)
 
 
 _codes = st.sampled_from([one.address for one in REGISTER.senders]) | st.text(max_size=12)
@@ -187,7 +185,7 @@ _recipients = (
 def test_nothing_goes_out_under_a_sender_that_is_not_in_the_register(
     address: str, recipient: str, now: int
 ) -> None:
-    """Whatever is asked: granted means that the very address stands there, in force, for a real recipient."""
+    """Whatever is asked: granted means that the very address stands there, and in force."""
     found = authorise(address, recipient, REGISTER, now)
     known = {one.address: one for one in REGISTER.senders}
     assert found.sender == known.get(address)
@@ -196,7 +194,6 @@ def test_nothing_goes_out_under_a_sender_that_is_not_in_the_register(
         entry = known[address]
         assert (entry.valid_from or now) <= now < (entry.valid_until or now + 1)
         assert not entry.inbound_only
-        assert objection(recipient) is None
 
 
 _own = st.sampled_from(("Harbour", "HarbourClin", "AcmeBank", "Northwind", "HMRC"))
@@ -304,11 +301,3 @@ def test_nothing_of_a_register_shows() -> None:
     shown = repr((REGISTER, REGISTER.senders[0], held(Registry.SSIR), Authorisation(codes=())))
     assert "Harbour" not in shown
     assert "+1202" not in shown
-
-
-def test_every_code_has_clauses_and_a_sentence() -> None:
-    """As decision records and documents need them."""
-    assert CLAUSES.keys() == WORDS.keys()
-    assert all(CLAUSES.values())
-    (reason,) = reasons([R.SENDER_UNKNOWN], "sender")
-    assert (reason.code, reason.rule, reason.clauses) == (R.SENDER_UNKNOWN, "sender", ("VT-6", "VT-8"))

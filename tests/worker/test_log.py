@@ -119,7 +119,7 @@ def test_a_line_is_one_json_object_with_its_time_in_front() -> None:
     assert line["at"] == "2026-11-21T09:30:00.123456Z"
     assert line["line"] == "decision"
     assert line["reasons"] == [
-        {"code": "story_mention", "rule": "story_mention", "clauses": ["SM-6", "SM-8"]}
+        {"code": "story_mention", "rule": "story_mention", "clauses": ["SM-6", "SM-8"], "shadow": False}
     ]
 
 

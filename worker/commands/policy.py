@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from policies.reference import NOT_OF_A_RULE, Row, rows
+from policies.reasons import WORDS
+from policies.reference import Row, rows
 from policies.rules import GATES, RULE_PACK
 from policies.verdict import ReasonCode
 from worker.errors import ConfigurationError
@@ -48,15 +49,15 @@ def explain(
 ) -> None:
     """Say which rules give a reason or serve a clause, or what a rule does and which clauses it serves."""
     found = [row for row in rows() if word == row.rule or word in row.reasons or word.upper() in row.clauses]
-    alone = {code.value: words for code, words in NOT_OF_A_RULE.items()}.get(word)
-    if not found and alone is None:
+    meaning = WORDS[ReasonCode(word)] if word in set(ReasonCode) else None
+    if not found and meaning is None:
         raise ConfigurationError(_unknown(word))
     if json:
-        typer.echo(msgspec.json.encode({"rules": found, "words": alone}))
+        typer.echo(msgspec.json.encode({"rules": found, "words": meaning}))
         return
     console = Console(highlight=False, markup=False)
-    if alone is not None:
-        console.print(alone)
+    if meaning is not None:
+        console.print(meaning)
     for row in found:
         console.print(_heading(row))
         console.print(f"gate {row.gate}; reason codes: {', '.join(row.reasons)}\n")

@@ -19,9 +19,10 @@ from rich.progress import track
 from rich.table import Table
 
 from policies.message import Private
-from policies.screening.context import Purpose, Register, ScreenContext, Screening
+from policies.screening.context import Register, ScreenContext, Screening
 from policies.screening.model import ModelAltered, shipped_model
 from policies.screening.screen import screen as judge
+from policies.sms.purpose import Purpose
 from worker.errors import ConfigurationError
 from worker.plain import plain
 
