@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -26,6 +27,9 @@ _CLOCKS: Final = {
     "postgresql": "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 }
 _SIZES: Final = (1, 8, 64, MOST_VALUES)
+
+_NAMED: Final = re.compile(r"(?<!:):(\w+)")
+_PART: Final = re.compile(r"k\d")
 
 Rows = Sequence[Mapping[str, Any]]
 Row = tuple[Any, ...]
@@ -77,7 +81,8 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
         connection.exec_driver_sql(_insert_sqlite(table), list(rows))
         return
     columns = tuple(list(column) for column in zip(*rows, strict=True))
-    if connection.exec_driver_sql(_insert_postgresql(table), columns).rowcount != len(rows):
+    statement = _unnest_postgresql(table) + " ON CONFLICT DO NOTHING"
+    if connection.exec_driver_sql(statement, columns).rowcount != len(rows):
         raise Raced
 
 
@@ -87,16 +92,42 @@ def _insert_sqlite(table: Table) -> str:
 
 
 @cache
-def _insert_postgresql(table: Table) -> str:
+def _unnest_postgresql(table: Table) -> str:
     """One statement for all rows: each column travels as an array."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     arrays = ", ".join(f"%b::{column.type.compile(dialect)}[]" for column in table.columns)
-    return f"INSERT INTO {_target(table)} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return f"INSERT INTO {_target(table)} SELECT * FROM unnest({arrays})"  # noqa: S608
 
 
 def _target(table: Table) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     return f'"{table.name}" ({names})'
+
+
+def add_up(connection: Connection, table: Table, rows: Sequence[Row], latest: tuple[str, ...] = ()) -> None:
+    """Insert the rows, or add each one's ``count`` to the row with its key; the columns ``latest`` only grow.
+
+    Rows are tuples in the order of the table's columns, their keys all different and in order.
+    """
+    if not rows:
+        return
+    if is_sqlite(connection):
+        connection.exec_driver_sql(_insert_sqlite(table) + _add_up(table, latest), list(rows))
+    else:
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        connection.exec_driver_sql(_unnest_postgresql(table) + _add_up(table, latest), columns)
+
+
+@cache
+def _add_up(table: Table, latest: tuple[str, ...]) -> str:
+    key = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)
+    grow = [
+        f'"{name}" = CASE WHEN excluded."{name}" > "{table.name}"."{name}" THEN excluded."{name}" '
+        f'ELSE "{table.name}"."{name}" END'
+        for name in latest
+    ]
+    changes = ", ".join([f'"count" = "{table.name}"."count" + excluded."count"', *grow])
+    return f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
@@ -197,6 +228,36 @@ def _select_postgresql(column: Column[Any], *, lock: bool) -> str:
 def _select(column: Column[Any]) -> str:
     names = ", ".join(f'"{one.name}"' for one in column.table.columns)
     return f'SELECT {names} FROM "{column.table.name}" WHERE "tenant" = %s AND "{column.name}"'  # noqa: S608
+
+
+def select_each(
+    connection: Connection, text: str, keys: Sequence[Row], values: Mapping[str, Any]
+) -> Iterator[Row]:
+    """Run one look-up for each key: the key's number, then what was found for it, for every row.
+
+    ``text`` names the key's parts (bytes) ``:k0``, ``:k1``, and the values as ``:name``. On PostgreSQL they travel in
+    one statement.
+    """
+    if is_sqlite(connection):
+        for number, key in enumerate(keys):
+            parts = {f"k{at}": part for at, part in enumerate(key)}
+            yield from ((number, *row) for row in connection.exec_driver_sql(text, {**values, **parts}))
+    elif keys:
+        arrays = {f"k{at}": list(parts) for at, parts in enumerate(zip(*keys, strict=True))}
+        yield from map(
+            tuple, connection.exec_driver_sql(_select_each(text, len(arrays)), {**values, **arrays})
+        )
+
+
+@cache
+def _select_each(text: str, parts: int) -> str:
+    names = ", ".join(f"k{at}" for at in range(parts))
+    arrays = ", ".join(f"%(k{at})b::bytea[]" for at in range(parts))
+    one = _NAMED.sub(lambda name: f"wanted.{name[1]}" if _PART.fullmatch(name[1]) else f"%({name[1]})s", text)
+    return (
+        f"SELECT wanted.number - 1, found.* FROM unnest({arrays}) WITH ORDINALITY AS wanted({names}, number)"  # noqa: S608
+        f" CROSS JOIN LATERAL ({one} OFFSET 0) AS found"
+    )
 
 
 def _room(count: int) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 
-from worker.store.statements import Insert, delete_some, insert
+from worker.store.statements import add_up, delete_some, select_each
 from worker.store.tables import Table, TallyRow
 
 tallies = Table.metadata.tables[str(TallyRow.__tablename__)]
@@ -16,37 +15,23 @@ tallies = Table.metadata.tables[str(TallyRow.__tablename__)]
 TallyKey = tuple[str, bytes, int]
 """(kind, name, number of the window)."""
 
-_SUM: Final = select(func.sum(tallies.c.count)).where(
-    tallies.c.tenant == bindparam("of"),
-    tallies.c.kind == bindparam("kind"),
-    tallies.c.name == bindparam("name"),
-    tallies.c.window >= bindparam("since"),
+_SUM: Final = (
+    f'SELECT sum("count") FROM "{tallies.name}"'  # noqa: S608 - our own name
+    ' WHERE "tenant" = :of AND "kind" = :kind AND "name" = :k0 AND "window" >= :since'
 )
 
 
 def add(tx: Connection, tenant: str, counts: Mapping[TallyKey, int]) -> None:
     """Add to the windows' counts."""
-    rows = [
-        {"tenant": tenant, "kind": kind, "name": name, "window": window, "count": count}
-        for (kind, name, window), count in sorted(counts.items())
-    ]
-    if rows:
-        tx.execute(_add(tx.dialect.name), rows)
-
-
-@cache
-def _add(dialect: str) -> Insert:
-    statement = insert(dialect, tallies)
-    return statement.on_conflict_do_update(
-        index_elements=list(tallies.primary_key.columns),
-        set_={"count": tallies.c.count + statement.excluded["count"]},
-    )
+    add_up(tx, tallies, [(tenant, *key, count) for key, count in sorted(counts.items())])
 
 
 def sums(tx: Connection, tenant: str, kind: str, names: Collection[bytes], since: int) -> dict[bytes, int]:
     """Name → how much there was from the window ``since`` on; 0 where there was nothing."""
-    asked = {"of": tenant, "kind": kind, "since": since}
-    return {name: int(tx.execute(_SUM, asked | {"name": name}).scalar() or 0) for name in sorted(set(names))}
+    asked = sorted(set(names))
+    values = {"of": tenant, "kind": kind, "since": since}
+    found = select_each(tx, _SUM, [(name,) for name in asked], values)
+    return {asked[number]: int(total or 0) for number, total in found}
 
 
 def totals(tx: Connection, tenant: str, kind: str, since: int) -> dict[bytes, int]:
