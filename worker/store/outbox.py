@@ -53,6 +53,8 @@ UNFINISHED: Final = (OutboxState.QUEUED, OutboxState.CALLING, OutboxState.UNKNOW
 """The states that hold back later rows of the pair."""
 PENDING: Final = (*UNFINISHED, OutboxState.UNRESOLVED)
 """The states in which what is to be sent is kept: something is still to be done, by us or by a person."""
+FINISHED: Final = tuple(state for state in OutboxState if state not in PENDING)
+"""The states that nothing leaves."""
 
 
 class Outgoing(Private, frozen=True, kw_only=True):
@@ -246,7 +248,8 @@ def resolve_by_receipt(
     """What receipts say about rows, by key: UNKNOWN and UNRESOLVED become SENT or FAILED. The rows that moved.
 
     That the provider has the text also ends a row that is being called, or waits to be tried again: it must not be sent
-    twice. That it failed does not: that may be about an earlier attempt.
+    twice. That it failed does not: that may be about an earlier attempt. A person's word about an UNRESOLVED row counts
+    like a receipt.
     """
     moved: dict[bytes, dict[str, Any]] = {}
     for row in select_in(tx, outbox.c.key, tenant, sorted(told), lock=True):
@@ -355,8 +358,9 @@ def _has(tenant: ColumnElement[str], state: OutboxState) -> ColumnElement[bool]:
 
 def purge(tx: Connection, tenant: str, before: Instant, limit: int) -> int:
     """Remove at most so many rows that were finished before that instant; how many."""
-    finished = outbox.c.state.not_in(PENDING)
-    return delete_some(tx, outbox, (outbox.c.tenant == tenant, finished, outbox.c.changed_at < before), limit)
+    # not_before is what the index knows, and rarely later than the end.
+    old = (outbox.c.state.in_(FINISHED), outbox.c.not_before < before, outbox.c.changed_at < before)
+    return delete_some(tx, outbox, (outbox.c.tenant == tenant, *old), limit)
 
 
 def _outgoing(row: Any) -> Outgoing:

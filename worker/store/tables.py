@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 
@@ -49,6 +59,11 @@ def _number(*, key: bool = False, null: bool = False) -> Any:
 
 def _small() -> Any:
     return Field(sa_column=Column(SmallInteger, nullable=False))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Which rows an index is about, on either engine."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 # Narrow rows stand in their key's own B-tree. Messages, contents and commits are too wide for that: rows are
@@ -284,6 +299,8 @@ class OutboxRow(Table, table=True):
         UniqueConstraint("tenant", "id"),
         Index("outbox_by_state", "tenant", "state", "not_before"),
         Index("outbox_by_pair", "tenant", "pair", "state", "id"),
+        # Of a pair only one is called, or unknown, at a time: replicas that missed one another meet here.
+        Index("outbox_in_flight", "tenant", "pair", unique=True, **_where("state IN (1, 2)")),
     )
 
 
