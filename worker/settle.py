@@ -28,8 +28,8 @@ from policies.event import (
     WatermarkReported,
 )
 from policies.gate import decide
-from policies.message import Identifier, Instant
-from policies.record import Record, State, Withheld, record_of_message, record_of_receipt, record_of_unsend
+from policies.message import Channel, Identifier, Instant, Message
+from policies.record import Record, Withheld, record_of_message, record_of_receipt, record_of_unsend
 from policies.rules import BEFORE_TRANSCRIPT
 from policies.tenant import Facts
 from policies.verdict import Decision, Outcome, Reason
@@ -39,7 +39,8 @@ from worker.directory import Directory, Person, person
 from worker.inbound import Delivery, Disposition, Governed, Settled
 from worker.keyring import PSEUDONYM, Keyring
 from worker.register import Place, Register
-from worker.store import accounts, decisions, people
+from worker.sms.optouts import Replies
+from worker.store import accounts, decisions, outbox, people
 
 DAY: Final = 86_400 * 1_000_000
 
@@ -86,6 +87,9 @@ class Settlement:
         self._pseudonym = keyring.tenant_key(self._tenant.id, PSEUDONYM)
         self._directory = Directory(tx, keyring, self._tenant.id, now)
         self._register = Register(tx, self._directory, self._tenant.id, now)
+        self._replies = Replies(tx, keyring, self._tenant, self._directory, now)
+        self._heard: dict[str, int] = {}
+        self._receipts: dict[bytes, outbox.Told] = {}
         self.settled: list[list[Settled]] = []
         self._marks: dict[tuple[bytes, str], Instant] = {}
         self._consents: list[tuple[bytes, str, str, Instant]] = []
@@ -94,16 +98,39 @@ class Settlement:
     def apply(self) -> None:
         """Write what the events change. Raises statements.Raced, or what the database raises."""
         works = [[self._work(delivery, item) for item in delivery.events] for delivery in self.deliveries]
+        self.settled = self._settle_all(works)
+        self._answer()
+        self._register.save()
+        if self._receipts:
+            outbox.resolve_by_receipt(self._tx, self._tenant.id, self._receipts, self._now)
+        people.raise_watermarks(self._tx, self._tenant.id, self._marks)
+        people.change_consents(self._tx, self._tenant.id, self._consents)
+        accounts.change_accounts(self._tx, self._tenant.id, self._standings)
+
+    def _settle_all(self, works: Sequence[Sequence[Work]]) -> list[list[Settled]]:
         everything = [work for some in works for work in some]
         self._load(everything)
         for work in everything:
             self._judge(work)
         self._directory.meet([work.person for work in everything if work.person is not None])
-        self.settled = [[self._settle(work) for work in some] for some in works]
-        self._register.save()
-        people.raise_watermarks(self._tx, self._tenant.id, self._marks)
-        people.change_consents(self._tx, self._tenant.id, self._consents)
-        accounts.change_accounts(self._tx, self._tenant.id, self._standings)
+        return [[self._settle(work) for work in some] for some in works]
+
+    def _answer(self) -> None:
+        """What recipients' texts ask for is answered in the same transaction, and settled like everything else."""
+        answers = self._replies.save()
+        if not answers:
+            return
+        heard = [self._heard[one.message.account] for one in answers]
+        works = [self._work(self.deliveries[at], one.governed) for at, one in zip(heard, answers, strict=True)]
+        for at, settled in zip(heard, self._settle_all([[work] for work in works]), strict=True):
+            self.settled[at] += settled
+        self._replies.enqueue(
+            [
+                (one, work.key, conversation, work.place[0])
+                for one, work in zip(answers, works, strict=True)
+                if (conversation := self._directory.conversation(work.person)) is not None
+            ]
+        )
 
     def conclude(self) -> tuple[int, bytes]:
         """Count, and append the decisions to the tenant's chain: its sequence number and head."""
@@ -125,7 +152,7 @@ class Settlement:
                 work.key = self._key(work, event.message_id)
                 work.person = self._person(work, event.person) if event.person else None
             case DeliveryReported():
-                work.key = self._key(work, event.message_id)
+                work.key = self._key(work, event.ours or event.message_id)
             case WatermarkReported() | ConsentChanged():
                 work.person = self._person(work, event.person) if event.person else None
             case IdentityChanged():
@@ -158,8 +185,8 @@ class Settlement:
         return {
             self._key(work, alias): (work.key, work.place)
             for work in works
-            if isinstance(work.item.event, (MessageReceived, MessageEdited)) and not work.item.dropped
-            for alias in work.item.event.message.also_known_as
+            if not work.item.dropped
+            for alias in _other_ids(work.item.event)
         }
 
     def _judge(self, work: Work) -> None:
@@ -188,9 +215,7 @@ class Settlement:
             case MessageUnsent():
                 return self._unsent(work, event)
             case DeliveryReported():
-                before, after = self._register.merge(work.key, work.place, record_of_receipt(event))
-                moved = Disposition.DUPLICATE if before == after else Disposition.UPDATED
-                return self._settled(work, moved, conversation=after.conversation)
+                return self._receipt(work, event)
             case WatermarkReported():
                 return self._watermark(work, event)
             case ConsentChanged():
@@ -217,7 +242,27 @@ class Settlement:
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
         before, after = self._register.merge(work.key, work.place, told)
+        reasons += self._hear(work, decision.message, after.conversation)
         return self._settled(work, work.item.disposition or _disposition(event, before, after), reasons)
+
+    def _hear(self, work: Work, message: Message, conversation: bytes | None) -> tuple[Reason, ...]:
+        """What a recipient's text asks for: to be sent no more of them."""
+        if message.channel is not Channel.SMS:
+            return ()
+        self._heard[message.account] = next(
+            at for at, delivery in enumerate(self.deliveries) if delivery is work.delivery
+        )
+        return self._replies.hear(work.place[0], message, work.key, conversation)
+
+    def _receipt(self, work: Work, event: DeliveryReported) -> Settled:
+        before, after = self._register.merge(work.key, work.place, record_of_receipt(event))
+        if work.delivery.source.connector.channel is Channel.SMS:
+            self._replies.hear_receipt(event, after.conversation)
+            told = (event.status, event.failure, max(event.error_codes, default=0))
+            known = self._receipts.setdefault(work.key, told)
+            self._receipts[work.key] = max(known, told, key=lambda one: one[0].rank)
+        moved = Disposition.DUPLICATE if before == after else Disposition.UPDATED
+        return self._settled(work, moved, conversation=after.conversation)
 
     def _told(self, work: Work, event: MessageReceived | MessageEdited, decision: Decision) -> Record:
         message = decision.message or event.message
@@ -243,6 +288,8 @@ class Settlement:
 
     def _consent(self, work: Work, event: ConsentChanged) -> Settled:
         conversation = self._directory.conversation(work.person)
+        if work.delivery.source.connector.channel is Channel.SMS:
+            self._replies.hear_consent(event)
         if conversation is not None:
             change = (conversation, event.category, event.consent.value, event.occurred_at)
             self._consents.append(change)
@@ -318,6 +365,15 @@ def message_key(pseudonym: bytes, connector: str, account: str, platform_id: str
 def commitment(salt: bytes, key: bytes) -> bytes:
     """How a decision record speaks of a message: only whoever holds the salt can tell which."""
     return mac(salt, key)
+
+
+def _other_ids(event: Event) -> tuple[str, ...]:
+    """Ids by which a message that has its key from another one may be known too."""
+    if isinstance(event, (MessageReceived, MessageEdited)):
+        return event.message.also_known_as
+    if isinstance(event, DeliveryReported) and event.ours and event.message_id:
+        return (event.message_id,)
+    return ()
 
 
 def _unrecognised(item: Governed, event: Unrecognised) -> Settled:

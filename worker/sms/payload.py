@@ -20,7 +20,7 @@ class Payload(Private, frozen=True, kw_only=True, omit_defaults=True):
     """All that sending a text needs, and judging it once more: after a release, and in the last check before it goes.
 
     ``evidence``, ``score`` (0 to 1) and ``remedies`` are for reviewers; ``answers_opt_out``: the one confirmation of an
-    opt-out; ``reviewed``: a person released it.
+    opt-out; ``reviewed``: a person released it. ``inbound_at``: it came in then, and may be an opt-out: it is never sent.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Payload(Private, frozen=True, kw_only=True, omit_defaults=True):
     place: str | None = None
     answers_opt_out: bool = False
     reviewed: bool = False
+    inbound_at: Instant | None = None
     score: float = 0.0
     evidence: tuple[tuple[str, float, int, int], ...] = ()
     remedies: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Update, bindparam, select, update
 
@@ -38,6 +39,13 @@ def add_links(tx: Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]],
     ordered = sorted({(min(pair), max(pair)) for pair in pairs})
     rows = [{"tenant": tenant, "one": one, "other": other, "linked_at": now} for one, other in ordered]
     insert_missing(tx, links, rows)
+
+
+def identifiers_of(tx: Connection, tenant: str, conversation: bytes) -> Sequence[Any]:
+    """What the person of a conversation is known by: rows of reference, kind and sealed value."""
+    wanted = select(identifiers.c.reference, identifiers.c.kind, identifiers.c.sealed)
+    where = (identifiers.c.tenant == tenant, identifiers.c.conversation == conversation)
+    return tx.execute(wanted.where(*where).order_by(identifiers.c.reference)).all()
 
 
 def is_with_nobody(tx: Connection, tenant: str, ids: Sequence[bytes]) -> bool:
