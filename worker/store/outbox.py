@@ -26,10 +26,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import exists as sql_exists
+from sqlalchemy.exc import IntegrityError
 
 from policies.event import DeliveryStatus, Failure
 from policies.message import Instant, Private
-from worker.store.statements import delete_some, insert_new, row_of, select_in
+from worker.store.statements import Raced, delete_some, insert_new, row_of, select_in
 from worker.store.tables import OutboxRow, Table
 
 outbox = Table.metadata.tables[str(OutboxRow.__tablename__)]
@@ -158,11 +159,17 @@ _BEGIN: Final = (
 def begin(
     tx: Connection, tenant: str, claims: Sequence[Outgoing], now: Instant, lease_until: Instant
 ) -> list[Outgoing]:
-    """Record the intent to call the provider for claimed rows, in the transaction that claimed them; them, as they are now."""
-    if claims:
-        tx.execute(
-            _BEGIN, [{"of": tenant, "at": row.key, "now": now, "until": lease_until} for row in claims]
-        )
+    """Record the intent to call the provider for claimed rows, in the transaction that claimed them; them, as they are now.
+
+    Raises Raced where another replica began with a row of the same pair that was handed in meanwhile.
+    """
+    in_order = sorted(claims, key=lambda row: row.pair)
+    rows = [{"of": tenant, "at": row.key, "now": now, "until": lease_until} for row in in_order]
+    try:
+        if rows:
+            tx.execute(_BEGIN, rows)
+    except IntegrityError:
+        raise Raced from None
     return [
         msgspec.structs.replace(
             row,
