@@ -40,7 +40,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Operator)
 
 
-def record_act(  # noqa: PLR0913 - all that is recorded, by name
+def record_act(
     tx: Connection,
     keyring: Keyring,
     tenant: str,
