@@ -19,7 +19,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True)
     """One decision, without content. ``subject`` is a salted commitment to the message's reference.
 
     The salt lives with the conversation's key: when that is destroyed, nobody can tell whom the record was
-    about, and it still verifies. ``reasons`` are (code, rule, clauses).
+    about, and it still verifies. ``reasons`` are (code, rule, clauses); ``shadow`` are those of rules that a tenant only
+    tries: nothing was done for them.
     """
 
     connector: str
@@ -30,6 +31,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True)
     subject: bytes
     reasons: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     shape: str = ""
+    shadow: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):

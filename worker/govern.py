@@ -30,7 +30,7 @@ def govern(event: Event, facts: Facts) -> Governed:
         return _without_message(event)
     decision = decide(event.message, facts, NEVER_RECORD)
     if decision.outcome is Outcome.ALLOWED:
-        return Governed(event)
+        return Governed(event, decision.reasons)
     if decision.outcome is Outcome.DROPPED:
         # Only the fact travels on: what may not be kept is not handed to anybody who could keep it.
         return Governed(

@@ -110,6 +110,9 @@ class Metrics:
         self.bytes = self._counter("delivery_bytes", "Bytes of deliveries acknowledged", *tenant)
         self.events = self._counter("events", "What was done with events", *tenant, "disposition")
         self.reasons = self._counter("reasons", "Why rules acted", *tenant, "reason")
+        self.shadow = self._counter(
+            "shadow_reasons", "Why rules that are only tried would have acted", *tenant, "reason"
+        )
         self.refusals = self._counter("refusals", "Requests not taken", *tenant, "refusal")
         self.callbacks = self._counter(
             "callbacks", "Deauthorise and data-deletion callbacks", *tenant, "callback"

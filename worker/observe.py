@@ -121,6 +121,7 @@ class Observer:
         sizes: Tally[tuple[str, str]] = {}
         events: Tally[tuple[str, str, str]] = {}
         reasons: Tally[tuple[str, str, str]] = {}
+        shadow: Tally[tuple[str, str, str]] = {}
         for one in batch:
             delivery = one.delivery
             tenant, connector = place = delivery.tenant.id, delivery.source.connector.name
@@ -135,12 +136,14 @@ class Observer:
                 events[word] = events.get(word, 0) + 1
                 for reason in settled.reasons:
                     word = (tenant, connector, reason.code.value)
-                    reasons[word] = reasons.get(word, 0) + 1
+                    tally = shadow if reason.shadow else reasons
+                    tally[word] = tally.get(word, 0) + 1
         metrics = self._metrics
         metrics.deliveries.add_all(deliveries)
         metrics.bytes.add_all(sizes)
         metrics.events.add_all(events)
         metrics.reasons.add_all(reasons)
+        metrics.shadow.add_all(shadow)
         metrics.seconds.observe_all([(now - one.delivery.received_at) / _SECOND for one in batch])
         metrics.queued.observe_all([one.queued / _SECOND for one in batch])
         metrics.commits.observe_all([one.commit / _SECOND for one in batch[:1]])
@@ -158,11 +161,13 @@ def _delivery_line(one: Committed, now: Instant) -> DeliveryLine:
     events: Tally[str] = {}
     dispositions: Tally[str] = {}
     reasons: Tally[str] = {}
+    shadow: Tally[str] = {}
     for settled in one.settled:
         events[settled.event] = events.get(settled.event, 0) + 1
         dispositions[settled.disposition] = dispositions.get(settled.disposition, 0) + 1
         for reason in settled.reasons:
-            reasons[reason.code] = reasons.get(reason.code, 0) + 1
+            tally = shadow if reason.shadow else reasons
+            tally[reason.code] = tally.get(reason.code, 0) + 1
     return DeliveryLine(
         tenant=delivery.tenant.id,
         connector=delivery.source.connector.name,
@@ -170,6 +175,7 @@ def _delivery_line(one: Committed, now: Instant) -> DeliveryLine:
         events=events,
         dispositions=dispositions,
         reasons=reasons,
+        shadow=shadow,
         foreign=delivery.foreign,
         damaged=delivery.replaced_characters,
         policy=delivery.tenant.policy_digest,

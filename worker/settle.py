@@ -121,7 +121,9 @@ class Settlement:
         if not answers:
             return
         heard = [self._heard[one.message.account] for one in answers]
-        works = [self._work(self.deliveries[at], one.governed) for at, one in zip(heard, answers, strict=True)]
+        works = [
+            self._work(self.deliveries[at], one.governed) for at, one in zip(heard, answers, strict=True)
+        ]
         for at, settled in zip(heard, self._settle_all([[work] for work in works]), strict=True):
             self.settled[at] += settled
         self._replies.enqueue(
@@ -320,8 +322,8 @@ class Settlement:
         for delivery, settled in zip(self.deliveries, self.settled, strict=True):
             name = delivery.source.connector.name
             for one in settled:
-                for reason in one.reasons or (None,):
-                    code = reason.code if reason else ""
+                acted = [reason.code.value for reason in one.reasons if not reason.shadow]
+                for code in acted or ("",):
                     counts[day, name, one.event, one.disposition, code] += 1
             if delivery.foreign:
                 counts[day, name, "", Disposition.FOREIGN, ""] += delivery.foreign
@@ -345,8 +347,9 @@ class Settlement:
             disposition=one.disposition,
             policy=self._tenant.policy_digest,
             subject=self._subject(one),
-            reasons=tuple((reason.code, reason.rule, reason.clauses) for reason in one.reasons),
+            reasons=_recorded(one.reasons, shadow=False),
             shape=one.shape,
+            shadow=_recorded(one.reasons, shadow=True),
         )
 
     def _subject(self, one: Settled) -> bytes:
@@ -374,6 +377,10 @@ def _other_ids(event: Event) -> tuple[str, ...]:
     if isinstance(event, DeliveryReported) and event.ours and event.message_id:
         return (event.message_id,)
     return ()
+
+
+def _recorded(reasons: Sequence[Reason], *, shadow: bool) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    return tuple((one.code, one.rule, one.clauses) for one in reasons if one.shadow is shadow)
 
 
 def _unrecognised(item: Governed, event: Unrecognised) -> Settled:

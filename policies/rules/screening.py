@@ -67,4 +67,8 @@ def screened(message: Message, facts: Facts) -> Screening:
     return screen(message.content.text or "", context, send.sms.screening)
 
 
-_VERDICTS: Final[dict[Action, type[Flag | Quarantine | Drop]]] = {Action.PASS: Flag, Action.QUARANTINE: Quarantine, Action.BLOCK: Drop}
+_VERDICTS: Final[dict[Action, type[Flag | Quarantine | Drop]]] = {
+    Action.PASS: Flag,
+    Action.QUARANTINE: Quarantine,
+    Action.BLOCK: Drop,
+}

@@ -84,6 +84,14 @@ def test_lines_become_a_table() -> None:
     assert len(rows) == 5
 
 
+def test_what_is_only_tried_stands_in_parentheses() -> None:
+    """And is found by its word, in a decision and in a delivery."""
+    tried = {"code": "burst", "rule": "burst", "clauses": ["VT-1.5"], "shadow": True}
+    lines = [LINES[1] | {"shadow": {"burst": 1}}, LINES[2] | {"reasons": [*LINES[2]["reasons"], tried]}]
+    assert "story_mention (burst)" in " ".join(shown(lines=lines).split())
+    assert len(shown("--json", "--reason", "burst", lines=lines).splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [

@@ -60,6 +60,7 @@ def delivery() -> DeliveryLine:
         events={"message": 1},
         dispositions={"stored": 1},
         reasons={"story_mention": 1},
+        shadow={},
         foreign=0,
         damaged=False,
         policy="22" * 16,

@@ -6,6 +6,7 @@ import platform
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -69,6 +70,7 @@ TENANT = Tenant(
     id="acme", name="Acme", policy=TenantPolicy(), policy_digest="digest", connectors={"instagram": SOURCE}
 )
 STORY = Reason(code=ReasonCode.STORY_MENTION, rule="story_mention", clauses=("SM-6",))
+TRIED = Reason(code=ReasonCode.BURST, rule="burst", clauses=("VT-1.5",), shadow=True)
 
 
 def committed(*settled: Settled, foreign: int = 0) -> Committed:
@@ -117,6 +119,20 @@ def test_a_batch_is_counted(house: House) -> None:
     assert house.value("delivery_seconds_count") == 2
     assert house.value("commit_seconds_count") == 1
     assert house.value("batch_deliveries_sum") == 2
+
+
+def test_what_is_only_tried_is_told_apart(house: House) -> None:
+    """In the delivery's line, in the decision's, and in the metrics: nothing was done for it."""
+    house.observer.committed([committed(msgspec.structs.replace(STORED, reasons=(STORY, TRIED)))])
+    delivery, decision = house.log.lines
+    assert isinstance(delivery, DeliveryLine)
+    assert isinstance(decision, DecisionLine)
+    assert (delivery.reasons, delivery.shadow) == ({"story_mention": 1}, {"burst": 1})
+    assert decision.reasons == (STORY, TRIED)
+    place = {"tenant": "acme", "connector": "instagram"}
+    assert house.value("shadow_reasons_total", **place, reason="burst") == 1
+    assert house.value("reasons_total", **place, reason="story_mention") == 1
+    assert house.value("reasons_total", **place, reason="burst") is None
 
 
 def test_refusals_are_counted_by_kind(house: House) -> None:

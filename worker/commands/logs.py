@@ -140,7 +140,10 @@ def _filter(
             tenant in (None, line.get("tenant"))
             and connector in (None, line.get("connector"))
             and (disposition is None or disposition in _words(line, "disposition", "dispositions"))
-            and (reason is None or reason in _words(line, "reasons", "reasons"))
+            and (
+                reason is None
+                or reason in {*_words(line, "reasons", "reasons"), *_words(line, "shadow", "shadow")}
+            )
         )
 
     return fits
@@ -195,12 +198,20 @@ def _is_told(value: Any) -> bool:
 def _value(line: Line, name: str) -> str:
     value = line[name]
     if name == "reasons":
-        return " ".join(plain(word) for word in _words(line, name, name))
+        return " ".join(map(plain, _reasons(line)))
     if isinstance(value, dict):
         return " ".join(f"{plain(str(word))}={plain(str(count))}" for word, count in value.items())
     if isinstance(value, list):
         return ",".join(plain(str(item)) for item in value)
     return plain(str(value))[: _SHORTENED.get(name)]
+
+
+def _reasons(line: Line) -> Iterable[str]:
+    """The codes of a line; in parentheses those of rules that a tenant only tries."""
+    value = line["reasons"]
+    told = value if isinstance(value, list) else []
+    tried = {str(one.get("code")) for one in told if isinstance(one, dict) and one.get("shadow")}
+    return (f"({word})" if word in tried else word for word in _words(line, "reasons", "reasons"))
 
 
 def _colour(line: Line, name: str) -> str:

@@ -89,7 +89,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="line"):
 class DeliveryLine(Line, frozen=True, kw_only=True, tag="delivery"):
     """One delivery after its commit.
 
-    ``events``, ``dispositions`` and ``reasons`` count by word; ``foreign`` events belonged to accounts of somebody
+    ``events``, ``dispositions`` and ``reasons`` count by word, ``shadow`` the reasons of rules that a tenant only tries;
+    ``foreign`` events belonged to accounts of somebody
     else; ``damaged`` tells that characters had to be replaced. ``sequence`` and ``head`` are the end of the
     tenant's decision chain. Microseconds: waiting for the writer, the transaction, from arrival to this line.
     """
@@ -102,6 +103,7 @@ class DeliveryLine(Line, frozen=True, kw_only=True, tag="delivery"):
     events: dict[str, int]
     dispositions: dict[str, int]
     reasons: dict[str, int]
+    shadow: dict[str, int]
     foreign: int
     damaged: bool
     policy: str
@@ -118,7 +120,7 @@ class DecisionLine(Line, frozen=True, kw_only=True, tag="decision"):
     """What was done with one event and why.
 
     ``ref`` is the message's keyed reference, ``person`` its conversation's opaque id; ``shape`` tells the types of
-    what was not understood, never its values.
+    what was not understood, never its values. A reason in ``shadow`` is of a rule that a tenant only tries.
     """
 
     weight: ClassVar[Weight] = Weight.HEAVY
