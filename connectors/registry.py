@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from connectors import meta
-from connectors.contract import Connector, Parse
+from connectors.contract import Connector, Outbound, Parse
 from connectors.facebook import webhook as facebook
 from connectors.instagram import webhook as instagram
+from connectors.sms_console import outbound as console
+from connectors.sms_http import outbound as http_outbound
+from connectors.sms_http import webhook as http
+from connectors.sms_telnyx import outbound as telnyx_outbound
+from connectors.sms_telnyx import webhook as telnyx
+from connectors.sms_twilio import outbound as twilio_outbound
+from connectors.sms_twilio import webhook as twilio
+from connectors.sms_vonage import outbound as vonage_outbound
+from connectors.sms_vonage import webhook as vonage
 from connectors.whatsapp import webhook as whatsapp
 from connectors.x import webhook as x
 from policies.message import Channel
@@ -29,6 +38,20 @@ def _meta(channel: Channel, parse: Parse) -> Connector:
     )
 
 
+def _own_format(name: str, outbound: Outbound) -> Connector:
+    """Where no provider's format is given: texts and reports come in one of ours."""
+    return Connector(
+        name=name,
+        channel=Channel.SMS,
+        handshake=http.handshake,
+        verify=http.verify,
+        parse=http.parse,
+        signature_headers=(http.SIGNATURE_HEADER, http.TIMESTAMP_HEADER),
+        sample_signature=http.sample_signature,
+        outbound=outbound,
+    )
+
+
 _ROWS: Final = (
     _meta(Channel.WHATSAPP, whatsapp.parse),
     _meta(Channel.FACEBOOK, facebook.parse),
@@ -44,7 +67,48 @@ _ROWS: Final = (
         has_aliases=True,
         signs_with="consumer_secret",
     ),
+    Connector(
+        name="sms-twilio",
+        channel=Channel.SMS,
+        handshake=twilio.handshake,
+        verify=twilio.verify,
+        decode=twilio.decode,
+        parse=twilio.parse,
+        accepted=twilio.ACCEPTED,
+        signature_headers=(twilio.SIGNATURE_HEADER,),
+        sample_signature=twilio.sample_signature,
+        signs_url=True,
+        signs_with="auth_token",
+        outbound=twilio_outbound.OUTBOUND,
+    ),
+    Connector(
+        name="sms-vonage",
+        channel=Channel.SMS,
+        handshake=vonage.handshake,
+        verify=vonage.verify,
+        parse=vonage.parse,
+        signature_headers=(vonage.SIGNATURE_HEADER,),
+        sample_signature=vonage.sample_signature,
+        signs_with="signature_secret",
+        outbound=vonage_outbound.OUTBOUND,
+    ),
+    Connector(
+        name="sms-telnyx",
+        channel=Channel.SMS,
+        handshake=telnyx.handshake,
+        verify=telnyx.verify,
+        parse=telnyx.parse,
+        signature_headers=(telnyx.SIGNATURE_HEADER, telnyx.TIMESTAMP_HEADER),
+        sample_signature=None,
+        signs_with="public_key",
+        outbound=telnyx_outbound.OUTBOUND,
+    ),
+    _own_format("sms-http", http_outbound.OUTBOUND),
+    _own_format("sms-console", console.OUTBOUND),
 )
 
 CONNECTORS: Final[dict[str, Connector]] = {row.name: row for row in _ROWS}
 """Every connector under the name that stands in webhook paths and tenant files."""
+
+SOCIAL: Final[dict[str, Connector]] = {row.name: row for row in _ROWS if row.channel is not Channel.SMS}
+"""Those of the messaging platforms: the others carry text messages."""

@@ -1,7 +1,7 @@
 """Every fixture of every connector: a body as the platform sends it, and the complete list of events it means.
 
 A fixture is ``connectors/<name>/fixtures/<event>__<detail>.json`` with ``<event>__<detail>.expected.json`` beside
-it. A new connector needs no code here: its pairs are found.
+it; a body that is no JSON has another suffix (``.form``). A new connector needs no code here: its pairs are found.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import connectors
 from connectors.contract import Connector
+from connectors.decode import decode
 from connectors.registry import CONNECTORS
 from policies.event import Event, Noted, Unrecognised
 from policies.message import Instant, Json
@@ -32,7 +33,7 @@ _ROOT = Path(connectors.__file__).parent
 _SUFFIX = ".expected.json"
 _NAME = re.compile(r"[a-z0-9_]+__[a-z0-9_]+\Z")
 
-FIXTURES = sorted(path for path in _ROOT.glob("*/fixtures/*.json") if not path.name.endswith(_SUFFIX))
+FIXTURES = sorted(path for path in _ROOT.glob("*/fixtures/*.*") if not path.name.endswith(_SUFFIX))
 EXPECTED = sorted(_ROOT.glob(f"*/fixtures/*{_SUFFIX}"))
 
 CANARY = "CANARY7F3A"
@@ -44,20 +45,24 @@ UNHEARD_OF: list[Json] = [None, -1.5, "x", {}, {"a": 1}, [{}], [1]]
 
 
 def _label(path: Path) -> str:
-    return f"{path.parent.parent.name}/{path.name.removesuffix('.json')}"
+    return f"{path.parent.parent.name}/{path.stem}"
 
 
 def _expected(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".json") + _SUFFIX)
+    return path.with_name(path.stem + _SUFFIX)
+
+
+def _module(path: Path) -> Any:
+    return importlib.import_module(f"connectors.{path.parent.parent.name}.webhook")
 
 
 def _read(path: Path) -> Json:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The payload in a fixture's body, as the connector itself reads it."""
+    return getattr(_module(path), "decode", decode)(path.read_bytes())[0]
 
 
 def _parser(path: Path) -> Callable[[Json, Instant], Iterator[Event]]:
-    module: Any = importlib.import_module(f"connectors.{path.parent.parent.name}.webhook")
-    parse: Callable[[Json, Instant], Iterator[Event]] = module.parse
+    parse: Callable[[Json, Instant], Iterator[Event]] = _module(path).parse
     return parse
 
 
@@ -99,11 +104,11 @@ def test_a_fixture_yields_exactly_the_events_beside_it(path: Path, request: pyte
     events = as_json(_parser(path)(_read(path), NOW))
     if request.config.getoption("--rewrite-expected", default="") == path.parent.parent.name:
         _rewrite(_expected(path), events)
-    assert events == _read(_expected(path))
+    assert events == json.loads(_expected(path).read_text(encoding="utf-8"))
 
 
 def _rewrite(path: Path, events: list[Json]) -> None:
-    if not path.exists() or _read(path) != events:
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != events:
         path.write_text(json.dumps(events, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -114,7 +119,8 @@ def test_every_fixture_has_its_expectation_and_every_expectation_its_fixture() -
 
 def test_a_fixture_is_named_event_and_detail() -> None:
     """The name says what happened and what is special about it."""
-    assert [path.name for path in FIXTURES if _NAME.match(path.name.removesuffix(".json")) is None] == []
+    assert [path.name for path in FIXTURES if _NAME.match(path.stem) is None] == []
+    assert {path.suffix for path in FIXTURES} <= {".json", ".form"}
 
 
 @every_fixture

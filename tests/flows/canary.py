@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from connectors import sample
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from tests.databases import Databases
 from tests.flows.canaries.mint import TENANT, Attempt, Mint
 from tests.flows.canaries.shapes import SHAPES
@@ -91,7 +91,7 @@ def fly_on_postgresql(directory: Path, databases: Databases, server: Path) -> Fl
 def _fly(rig: Rig, server: Path | None = None, *, end: signal.Signals) -> Flight:
     """Mint canaries for every shape, push them through the rig's worker, look for them everywhere."""
     started = time.time()
-    accounts = {connector: samples.digits() for connector in CONNECTORS}
+    accounts = {connector: samples.digits() for connector in SOCIAL}
     owned = {connector: [account] for connector, account in accounts.items()}
     guest = msgspec.structs.replace(Guest.fresh(TENANT, owned), oldest_days=3650)
     rig.admit(guest)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 
 MARKER: Final = "quokka7marker"
 NUMBER: Final = 8804199317253
@@ -232,7 +232,7 @@ def _a_thousand_entries(chance: random.Random, tree: Any) -> Any:
 
 
 def _another_connectors(chance: random.Random, _tree: Any) -> Any:
-    return _marked(chance, chance.choice(originals(chance.choice(list(CONNECTORS)))))
+    return _marked(chance, chance.choice(originals(chance.choice(list(SOCIAL)))))
 
 
 def _a_scalar(chance: random.Random, _tree: Any) -> Any:

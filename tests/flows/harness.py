@@ -11,7 +11,7 @@ from threading import Barrier
 from typing import Any, Final
 
 from connectors.contract import Credentials
-from connectors.registry import CONNECTORS
+from connectors.registry import SOCIAL
 from policies.event import Event, MessageEdited, MessageReceived, MessageUnsent
 from policies.message import (
     Channel,
@@ -55,7 +55,7 @@ def tenant(id_: str = "acme", **policy: Any) -> Tenant:
                 accounts=frozenset({ACCOUNTS[name]}),
                 credentials=Credentials(signing_secrets=(b"s",), verify_tokens=(b"v",)),
             )
-            for name, connector in CONNECTORS.items()
+            for name, connector in SOCIAL.items()
         },
     )
 

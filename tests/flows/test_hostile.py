@@ -19,7 +19,7 @@ import pytest
 from connectors import sample
 from connectors.contract import Credentials, SignatureRefused, WebhookRequest
 from connectors.decode import MalformedPayload, decode
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from tests.flows import fuzz
 from worker.conformance.rig import Guest, Rig, signed_post, transcripts
 from worker.conformance.search import Search
@@ -67,12 +67,10 @@ def storm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A storm with a seed, so many bodies for each connector besides one for each kind of damage."""
     seed, count = request.param
     rig = Rig(tmp_path_factory.mktemp("storm"))
-    guest = Guest.fresh("acme", {connector: fuzz.accounts(connector) for connector in CONNECTORS})
+    guest = Guest.fresh("acme", {connector: fuzz.accounts(connector) for connector in SOCIAL})
     rig.admit(guest)
     with rig.running() as client:
-        told = [
-            _post(rig, guest, name, body) for name in CONNECTORS for body in fuzz.bodies(name, seed, count)
-        ]
+        told = [_post(rig, guest, name, body) for name in SOCIAL for body in fuzz.bodies(name, seed, count)]
         scene = samples.Scene.fresh(guest.accounts["whatsapp"][0])
         assert (
             signed_post(client, guest, "whatsapp", samples.text("whatsapp", scene, WORDS)).status_code == 200
@@ -166,7 +164,7 @@ def test_everything_authentic_was_counted(storm: Storm) -> None:
     """Each connector's deliveries and refusals in the metrics; nothing was caught that should not have happened."""
     answered = Counter((one.connector, one.status) for one in storm.told)
     answered["whatsapp", 200] += 1  # the honest one
-    for connector in CONNECTORS:
+    for connector in SOCIAL:
         mine = f'connector="{connector}"'
         assert _counts(storm, "deliveries", "tenant", mine) == {"acme": answered[connector, 200]}
         refused = _counts(storm, "refusals", "refusal", mine)

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from connectors import sample
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from worker.conformance.rig import SERVE, Guest, Rig, signed_post
 from worker.conformance.search import Search
 from worker.tour import samples
@@ -31,7 +31,7 @@ MARKER = "narwhal9marker"
 SECONDS = {"HEADER": 2, "BODY": 3, "IDLE": 4}
 SETTINGS = {**{f"{name}_SECONDS": value for name, value in SECONDS.items()}, "MAX_BYTES_IN_FLIGHT": 8 << 20}
 COMMAND = ("/usr/bin/env", *(f"SLUICEGATE_{name}={value}" for name, value in SETTINGS.items()), *SERVE)
-OWNED = {name: [f"4400{number}"] for number, name in enumerate(CONNECTORS)}
+OWNED = {name: [f"4400{number}"] for number, name in enumerate(SOCIAL)}
 
 
 class House:

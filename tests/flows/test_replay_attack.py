@@ -15,7 +15,7 @@ import pytest
 
 from connectors import sample
 from connectors.contract import Credentials
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from policies.tenant import TenantPolicy
 from tests.flows.two_tenants import META, OWNED, House
 from worker.intake.admission import admit, asked, route_table, strangers
@@ -25,7 +25,7 @@ from worker.tour import samples
 from worker.tour.samples import Scene
 
 DAY_MS = 24 * 3600 * 1000
-every_connector = pytest.mark.parametrize("connector", CONNECTORS)
+every_connector = pytest.mark.parametrize("connector", SOCIAL)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_another_secret_signs_nothing(connector: str, house: House) -> None:
     body, id_, _ = text(connector)
     right = house.secrets["acme", connector]
     others = [house.secrets["evil", connector], b"", right[:-1], right + b"\n", right.swapcase()]
-    others += [house.secrets["acme", name] for name in CONNECTORS if name != connector]
+    others += [house.secrets["acme", name] for name in SOCIAL if name != connector]
     path = f"/webhooks/acme/{connector}"
     assert [house.post(path, body, connector, secret).status_code for secret in others] == [401] * len(others)
     assert house.entry("acme", id_) is None
@@ -122,8 +122,8 @@ def test_a_stranger_costs_what_a_tenant_costs(connector: str, monkeypatch: pytes
     tenant = Tenant(
         id="acme", name="a", policy=TenantPolicy(), policy_digest="", connectors={connector: source}
     )
-    routes = route_table(Tenants(versions={"acme": Version(tenant=tenant)}), CONNECTORS)
-    known, unknown = routes[f"/webhooks/acme/{connector}".encode()], strangers(CONNECTORS)[connector]
+    routes = route_table(Tenants(versions={"acme": Version(tenant=tenant)}), SOCIAL)
+    known, unknown = routes[f"/webhooks/acme/{connector}".encode()], strangers(SOCIAL)[connector]
     body, _, _ = text(connector)
     headers = {
         name.encode(): value.encode()
@@ -200,7 +200,7 @@ def test_what_was_taken_back_does_not_come_back(connector: str, order: str, hous
 def test_what_is_older_than_the_tenant_allows_is_dropped(house: House) -> None:
     """A delivery from the past that was never seen leaves nothing; one that was seen is not made new by it."""
     now = time.time_ns() // 1_000_000
-    for connector in CONNECTORS:
+    for connector in SOCIAL:
         fresh, old = text(connector, "evil", now - DAY_MS), text(connector, "evil", now - 40 * DAY_MS)
         seen = text(connector, "evil", now - 40 * DAY_MS)
         assert house.deliver("evil", connector, seen[0]) == 200

@@ -15,13 +15,13 @@ from typing import Any, Final
 import httpx
 
 from connectors import sample
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from tests.flows.canary import live
 from worker.conformance.rig import Rig
 from worker.conformance.search import Search
 from worker.transcripts import export
 
-META: Final = tuple(name for name, connector in CONNECTORS.items() if connector.signed_request is not None)
+META: Final = tuple(name for name, connector in SOCIAL.items() if connector.signed_request is not None)
 OWNED: Final = {"acme": "5001", "evil": "6001"}
 """By tenant, its account on every connector."""
 
@@ -34,7 +34,7 @@ class House:
     def __init__(self, directory: Path) -> None:
         self.rig = Rig(directory)
         self.secrets = {
-            (tenant, name): secrets.token_urlsafe(24).encode() for tenant in OWNED for name in CONNECTORS
+            (tenant, name): secrets.token_urlsafe(24).encode() for tenant in OWNED for name in SOCIAL
         }
         self._files = directory
         for tenant in OWNED:
@@ -45,7 +45,7 @@ class House:
         folder = self._files / "secrets" / tenant
         folder.mkdir(mode=0o700, exist_ok=True)
         lines = [f'name = "{tenant}"', "[policy]", *(f"{key} = {value}" for key, value in policy.items())]
-        for name, connector in CONNECTORS.items():
+        for name, connector in SOCIAL.items():
             (folder / name).write_bytes(self.secrets[tenant, name])
             lines += [f"[connectors.{name}]", f'accounts = ["{OWNED[tenant]}"]']
             lines += [f'{ring} = ["file:{name}"]' for ring in connector.needs]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from connectors.decode import decode
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from policies.event import MessageReceived, MessageUnsent
 from worker.conformance.exceptions import read_exceptions
 from worker.conformance.judge import forbidden
@@ -32,9 +32,9 @@ def test_the_shipped_corpus_covers_every_connector_and_form(shipped: Corpus) -> 
     """There are bodies and sequences of every connector, URLs on each, and vectors."""
     bodies = [case for case in shipped.cases if isinstance(case.expected, Expected)]
     assert len(bodies) >= 60
-    assert {case.connector for case in bodies} == set(CONNECTORS)
-    assert {c.connector for c in shipped.cases if isinstance(c.expected, Outcome)} == set(CONNECTORS)
-    assert {c.connector for c in shipped.cases if isinstance(c.expected, UrlExpectation)} == set(CONNECTORS)
+    assert {case.connector for case in bodies} == set(SOCIAL)
+    assert {c.connector for c in shipped.cases if isinstance(c.expected, Outcome)} == set(SOCIAL)
+    assert {c.connector for c in shipped.cases if isinstance(c.expected, UrlExpectation)} == set(SOCIAL)
     assert shipped.signatures is not None
     assert shipped.signatures.handshake
     assert shipped.signatures.signed_request

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connectors.registry import CONNECTORS
+from connectors.registry import SOCIAL
 from worker.settings import Settings
 from worker.tenants.loading import load_all
 from worker.tour.demo import ACCOUNTS, TENANT, prepare
@@ -54,7 +54,7 @@ def test_a_demo_tenant_is_made_once(settings: Settings) -> None:
     assert not prepare(settings)
     assert {path: path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file()} == files
     secrets = [text for path, text in files.items() if path.suffix != ".toml"]
-    assert len(set(secrets)) == len(secrets) == sum(len(row.needs) for row in CONNECTORS.values())
+    assert len(set(secrets)) == len(secrets) == sum(len(row.needs) for row in SOCIAL.values())
     assert all(len(secret) >= 32 for secret in secrets)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from connectors.decode import decode
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from policies.event import MessageReceived
 from policies.message import Direction
 from worker.tour import samples
 
 
-@pytest.mark.parametrize("name", CONNECTORS)
+@pytest.mark.parametrize("name", SOCIAL)
 def test_there_is_a_plain_text_of_every_connector(name: str) -> None:
     """It says what it was asked to say, under the id and from the person of the scene."""
     scene, id_ = samples.Scene.fresh(), samples.message_id(name)

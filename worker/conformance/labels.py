@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from connectors.registry import CONNECTORS
+from connectors.registry import SOCIAL
 from worker.errors import ConfigurationError
 from worker.tour import samples
 
 CONNECTOR_OF: Final = {
-    **{name: name for name in CONNECTORS},
+    **{name: name for name in SOCIAL},
     "messenger": "facebook",
     # A sequence names no channel: its bodies do.
     "whatsapp_business_account": "whatsapp",
@@ -221,7 +221,7 @@ def _urls(directory: Path) -> Iterator[Case]:
     if not path.exists():
         return
     for place, row in _lines(path, UrlExpectation, directory):
-        for connector in CONNECTORS:
+        for connector in SOCIAL:
             body = samples.text(connector, samples.Scene.fresh(), url_text(row.url))
             yield Case(name=f"{place} {connector}", connector=connector, deliveries=(body,), expected=row)
 

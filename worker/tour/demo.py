@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, SOCIAL
 from worker.opening import Opened, prepare_data_directory
 from worker.plain import plain
 from worker.settings import Settings
@@ -25,9 +25,7 @@ from worker.tour.samples import Scene
 from worker.transcripts import export, message_ref
 
 TENANT: Final = "demo"
-ACCOUNTS: Final[Mapping[str, str]] = {
-    name: f"10000000000000{n}" for n, name in enumerate(CONNECTORS, start=1)
-}
+ACCOUNTS: Final[Mapping[str, str]] = {name: f"10000000000000{n}" for n, name in enumerate(SOCIAL, start=1)}
 """One invented account on each connector."""
 
 _TIMEOUT = httpx.Timeout(10.0)
