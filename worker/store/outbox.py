@@ -111,7 +111,12 @@ _FREE: Final = (
 )
 _CLAIM: Final = (
     select(*_COLUMNS)
-    .where(*_FREE, outbox.c.not_before <= bindparam("now"))
+    .where(
+        *_FREE,
+        outbox.c.not_before <= bindparam("now"),
+        outbox.c.connector.not_in(bindparam("without", expanding=True)),
+        outbox.c.account.not_in(bindparam("silent", expanding=True)),
+    )
     .order_by(outbox.c.not_before, outbox.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=outbox)
@@ -133,13 +138,22 @@ def find(tx: Connection, tenant: str, keys: Collection[bytes]) -> dict[bytes, Ou
     return {row.key: _outgoing(row) for row in select_in(tx, outbox.c.key, tenant, sorted(keys))}
 
 
-def claim(tx: Connection, tenant: str, now: Instant, limit: int) -> list[Outgoing]:
+def claim(
+    tx: Connection,
+    tenant: str,
+    now: Instant,
+    limit: int,
+    *,
+    without: Collection[str] = (),
+    silent: Collection[str] = (),
+) -> list[Outgoing]:
     """Due rows, each the first unfinished one of its pair, locked until the transaction ends; the longest due first.
 
-    What another transaction has locked is left out, and so is what stands behind it: a locked row is unfinished to
+    Not those of the connectors ``without`` and of the accounts ``silent``, which send nothing now. What another transaction has locked is left out, and so is what stands behind it: a locked row is unfinished to
     everybody else until its transaction has ended.
     """
-    return [_outgoing(row) for row in tx.execute(_CLAIM, {"of": tenant, "now": now, "most": limit})]
+    asked = {"of": tenant, "now": now, "most": limit, "without": sorted(without), "silent": sorted(silent)}
+    return [_outgoing(row) for row in tx.execute(_CLAIM, asked)]
 
 
 _BEGIN: Final = (
