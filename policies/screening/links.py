@@ -10,12 +10,10 @@ import re
 from typing import Final
 
 import ada_url
-from publicsuffixlist import PublicSuffixList
 
 from policies.message import Private
+from policies.screening import suffixes
 from policies.screening.normalise import Folded
-
-_SUFFIXES: Final = PublicSuffixList()
 
 MOST: Final = 64
 """So many links of one text are looked at; who writes more hides something."""
@@ -125,12 +123,12 @@ def _asked(address: str) -> tuple[str, str]:
 
 def registrable(host: str) -> str:
     """The registrable domain of a host (public suffix list, private section too); the host itself where it has none."""
-    return _SUFFIXES.privatesuffix(host) or host
+    return suffixes.registrable(host) or host
 
 
 def is_public_suffix(host: str) -> bool:
     """Whether everybody may register below it: nobody owns all of it."""
-    return _SUFFIXES.privatesuffix(host) is None
+    return suffixes.registrable(host) is None
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
@@ -182,11 +180,7 @@ def _sentence(original: str, folded: Folded, match: re.Match[str], top: str) -> 
     return tail[:1].isupper() and not (tail.isupper() and head.isupper())
 
 
-_TOPS: Final = frozenset(
-    suffix.rpartition(".")[2]
-    for suffix in _SUFFIXES._publicsuffix  # noqa: SLF001 - it tells them in no other way
-    if suffix.isascii()
-) | {"example", "test", "onion", "invalid"}
+_TOPS: Final = suffixes.TOPS | {"example", "test", "onion", "invalid"}
 _CERTAIN: Final = frozenset(
     "com net org info biz xyz top online site shop club app live vip icu cc click link ly website space store tech fun "
     "io co tk ml ga gq cf pw ru cn uk fr eu nl ca au de es it ch at be pl pt br mx ar cl pe in us gov edu mobi page dev "
