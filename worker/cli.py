@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "tenants": "Check, show and begin tenant files.",
     "policy": "List the rules, explain reason codes.",
     "screen": "Say what the screening of outbound texts would do with a text or a file of them.",
+    "quarantine": "Look at texts that wait for a person; release or reject them.",
     "logs": "Show the log's JSON lines as a table, filtered.",
     "transcript": "Show what was kept of conversations.",
     "demo": "Start a worker with a demo tenant and send it a tour of deliveries.",

@@ -35,8 +35,9 @@ class Governed(Private, frozen=True):
     """An event after NEVER_RECORD: safe to keep as far as that gate goes.
 
     ``dropped`` means that nothing of its content may be kept; ``reasons`` is the gate's trace.
-    ``withheld``: kept, and not part of what was exchanged. ``disposition``: what was decided of a text that is to be
-    sent, None for everything that came in: what becomes of that is decided in the transaction.
+    ``withheld``: kept, and not part of what was exchanged, until a person has ``released`` it.
+    ``disposition``: what was decided of a text that is to be sent, None for everything that came in: what becomes of
+    that is decided in the transaction.
     """
 
     event: Event
@@ -44,6 +45,7 @@ class Governed(Private, frozen=True):
     dropped: bool = False
     withheld: bool = False
     disposition: Disposition | None = None
+    released: bool = False
 
 
 class Posted(Private, frozen=True, kw_only=True):

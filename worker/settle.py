@@ -272,6 +272,8 @@ class Settlement:
         conversation = self._directory.conversation(work.person)
         told = record_of_message(msgspec.structs.replace(event, message=message), conversation, quoted)
         withheld = work.item.withheld or decision.outcome is Outcome.QUARANTINED
+        if work.item.released:
+            return msgspec.structs.replace(told, withheld=Withheld.RELEASED)
         return msgspec.structs.replace(told, withheld=Withheld.WAITING) if withheld else told
 
     def _unsent(self, work: Work, event: MessageUnsent) -> Settled:
