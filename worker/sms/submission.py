@@ -11,12 +11,12 @@ from policies.sms.purpose import Purpose
 from policies.sms.segments import Encoding
 
 
-class Submission(Private, frozen=True, kw_only=True):
+class Submission(Private, frozen=True, kw_only=True, omit_defaults=True):
     """One text as somebody handed it in, well-formed and not yet judged.
 
     ``sender``: a number in E.164, a short code or a name; ``recipient``: a number in E.164, or a short one (whether a
     text may go to an emergency number is a policy's answer). ``campaign`` and ``template`` are the submitter's own names
-    for them, ``submitter`` is who answers for the text (VT-1.1). ``reference`` is the client's: "" for none, and then
+    for them, ``submitter`` is who answers for the text (VT-1.1; "": whoever holds the key). ``reference`` is the client's: "" for none, and then
     every call is a new text. ``zone`` (``America/Denver``) and ``place`` (``US-CO``): where the recipient is, if known.
     """
 
@@ -24,7 +24,7 @@ class Submission(Private, frozen=True, kw_only=True):
     recipient: str
     text: str
     purpose: Purpose
-    submitter: str
+    submitter: str = ""
     campaign: str = ""
     template: str = ""
     send_after: Instant | None = None
@@ -73,6 +73,9 @@ class Rejection(StrEnum):
 
     TOO_LATE = "too_late"
     """Its do-not-send-after has passed."""
+
+    OUT_OF_SERVICE = "out_of_service"
+    """Its sender is the tenant's, and its provider account is not configured or not in order: come back later."""
 
 
 Result = Answer | Rejection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 from sqlalchemy.exc import IntegrityError
 
 from policies.message import Instant, Private
@@ -44,6 +44,13 @@ def add(tx: Connection, tenant: str, new: Sequence[Submission]) -> None:
         insert_new(tx, submissions, [row_of(submissions, tenant, one) for one in in_order])
     except IntegrityError:
         raise Raced from None
+
+
+def forget(tx: Connection, tenant: str, references: Collection[bytes]) -> None:
+    """Let these references stand for nothing any more."""
+    if references:
+        known = (submissions.c.tenant == tenant, submissions.c.reference.in_(sorted(references)))
+        tx.execute(delete(submissions).where(*known))
 
 
 def purge(tx: Connection, tenant: str, before: Instant, limit: int) -> int:

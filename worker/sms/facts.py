@@ -1,0 +1,165 @@
+"""What the rules of BEFORE_SEND are told about a text besides the text: opt-outs, how many there were, near-duplicates.
+
+Read for a whole batch at once; each text of it sees what those before it added. Counts cover the policy's own windows,
+up to a minute more. What is refused counts for nothing; what waits for a person counts for its sender and its campaign,
+not yet for its recipient and network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import Connection
+
+from policies.message import Instant, Private
+from policies.sms.facts import SendFacts
+from policies.sms.fingerprint import bands
+from policies.sms.policy import Prepared, SmsPolicy
+from policies.sms.traffic import assess, carrier_prefix
+from worker.crypto import mac, reference
+from worker.sms.payload import Payload, suppression_references
+from worker.sms.submission import Ruling
+from worker.store import alike, suppressions, tallies
+from worker.store.alike import Seen
+from worker.store.tallies import TallyKey
+
+WINDOW: Final = 60_000_000
+"""Length of a tally's window, in microseconds."""
+
+HOUR: Final = 3_600
+DAY: Final = 24 * HOUR
+ALIKE_WINDOW: Final = DAY * 1_000_000
+"""How long near-duplicates are told, in microseconds."""
+
+
+class Counted(StrEnum):
+    """What is tallied: texts to a recipient, of a sender, over a network, and near-duplicates to one recipient."""
+
+    RECIPIENT = "recipient"
+    SENDER = "sender"
+    NETWORK = "network"
+    REPEAT = "repeat"
+
+
+_ON_THEIR_WAY: Final = frozenset({Ruling.ACCEPTED, Ruling.DELAYED})
+
+
+class Traits(Private, frozen=True, kw_only=True):
+    """What a text is counted by, as keyed hashes. ``id`` begins a new cluster where there is none."""
+
+    id: bytes
+    sender: bytes
+    recipient: bytes
+    network: bytes
+    bands: tuple[bytes, ...]
+    opt_outs: tuple[bytes, ...]
+
+    def seen(self, cluster: bytes) -> Seen:
+        """As it is remembered for telling near-duplicates."""
+        return Seen(bands=self.bands, sender=self.sender, recipient=self.recipient, cluster=cluster)
+
+
+def traits_of(payload: Payload, id_: bytes, pseudonym: bytes, suppression: bytes) -> Traits:
+    """The traits under the tenant's keys (worker.keyring.PSEUDONYM, worker.sms.payload.SUPPRESSION)."""
+    return Traits(
+        id=id_,
+        sender=reference(pseudonym, "sender", payload.sender),
+        recipient=reference(pseudonym, "recipient", payload.recipient),
+        network=reference(pseudonym, "network", carrier_prefix(payload.recipient)),
+        bands=tuple(mac(pseudonym, b"band\0" + band) for band in bands(payload.text)),
+        opt_outs=suppression_references(suppression, payload.recipient, payload.sender, payload.campaign),
+    )
+
+
+class Circumstances:
+    """Everything before a batch of one tenant's texts, and what its texts add. Texts are named by their place in it."""
+
+    def __init__(
+        self, tx: Connection, tenant: str, sms: Prepared, now: Instant, texts: Sequence[Traits]
+    ) -> None:
+        self._sms = sms
+        self._now = now
+        self._texts = texts
+        self._withdrawn = suppressions.standing(tx, tenant, {name for one in texts for name in one.opt_outs})
+        most = max(sms.policy.alike_recipients, sms.policy.alike_senders)
+        self._spreads = alike.spread(
+            tx, tenant, [one.seen(one.id) for one in texts], now - ALIKE_WINDOW, most
+        )
+        self._counts = self._counted(tx, tenant, sms.policy)
+        self._added: Counter[TallyKey] = Counter()
+        self._seen: list[Seen] = []
+
+    def of(self, number: int, payload: Payload) -> SendFacts:
+        """What is known of the text now."""
+        text, spread = self._texts[number], self._spreads[number]
+        return SendFacts(
+            sms=self._sms,
+            purpose=payload.purpose,
+            campaign=payload.campaign,
+            send_after=payload.send_after,
+            not_after=payload.not_after,
+            opted_out=not self._withdrawn.isdisjoint(text.opt_outs),
+            answers_opt_out=payload.answers_opt_out,
+            reviewed=payload.reviewed,
+            stored_zone=payload.zone,
+            place=payload.place,
+            to_recipient=self._counts[Counted.RECIPIENT, text.recipient],
+            same_to_recipient=self._counts[Counted.REPEAT, self._repeat(number)],
+            from_sender=self._counts[Counted.SENDER, text.sender],
+            alike_recipients=spread.recipients,
+            alike_senders=spread.senders,
+            crowded_network=self._is_crowded(text.network),
+        )
+
+    def cluster(self, number: int) -> bytes:
+        """What the text's near-duplicates are known by."""
+        return self._spreads[number].cluster
+
+    def add(self, number: int, ruling: Ruling) -> None:
+        """The text was ruled so: those after it see it."""
+        if ruling is Ruling.REFUSED:
+            return
+        text = self._texts[number]
+        self._seen.append(text.seen(self.cluster(number)))
+        counted = [(Counted.SENDER, text.sender)]
+        if ruling in _ON_THEIR_WAY:
+            counted += [
+                (Counted.RECIPIENT, text.recipient),
+                (Counted.NETWORK, text.network),
+                (Counted.REPEAT, self._repeat(number)),
+            ]
+        for kind, name in counted:
+            self._counts[kind, name] += 1
+            self._added[kind.value, name, self._now // WINDOW] += 1
+
+    def save(self, tx: Connection, tenant: str) -> None:
+        """Write down what was added."""
+        tallies.add(tx, tenant, self._added)
+        alike.note(tx, tenant, self._seen, self._now)
+
+    def _counted(self, tx: Connection, tenant: str, policy: SmsPolicy) -> Counter[tuple[Counted, bytes]]:
+        texts = self._texts
+        asked = {
+            Counted.RECIPIENT: (policy.recipient_rate.seconds, {one.recipient for one in texts}),
+            Counted.SENDER: (policy.burst.seconds, {one.sender for one in texts}),
+            Counted.NETWORK: (HOUR, {one.network for one in texts} if policy.committed_rate else set()),
+            Counted.REPEAT: (DAY, {self._repeat(number) for number in range(len(texts))}),
+        }
+        counts: Counter[tuple[Counted, bytes]] = Counter()
+        for kind, (seconds, names) in asked.items():
+            since = (self._now - seconds * 1_000_000) // WINDOW
+            found = tallies.sums(tx, tenant, kind.value, names, since)
+            counts.update({(kind, name): count for name, count in found.items()})
+        return counts
+
+    def _repeat(self, number: int) -> bytes:
+        """Near-duplicates to this recipient."""
+        return mac(self._texts[number].recipient, b"repeat\0" + self.cluster(number))
+
+    def _is_crowded(self, network: bytes) -> bool:
+        committed = self._sms.policy.committed_rate
+        count = self._counts[Counted.NETWORK, network]
+        return committed is not None and bool(assess({"": count}, HOUR, committed).flagged)
