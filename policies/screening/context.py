@@ -101,6 +101,10 @@ class ScreeningTuning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     deny_patterns: tuple[str, ...] = ()
     longest: int = 1600
 
+    def __post_init__(self) -> None:
+        if not REMEDY.keys() >= {*self.stricter, *self.shadow}:
+            raise ValueError("stricter and shadow name reasons of the screening")
+
 
 class ScreeningPolicy(Private, frozen=True, kw_only=True):
     """A tuning made ready: patterns compiled, lists looked up. ``ScreeningPolicy.of`` makes one."""

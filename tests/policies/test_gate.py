@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from policies.gate import Check, Rule, decide
 from policies.message import Channel, Content, Direction, Message
+from policies.reasons import CLAUSES
+from policies.rules import BEFORE_SEND, BEFORE_TRANSCRIPT, NEVER_RECORD, SHADOWABLE
 from policies.tenant import Facts
 from policies.verdict import (
     ALLOW,
@@ -18,8 +20,10 @@ from policies.verdict import (
     Amend,
     Delay,
     Drop,
+    Flag,
     Outcome,
     Quarantine,
+    Reason,
     ReasonCode,
     Verdict,
     amended,
@@ -162,6 +166,71 @@ def test_no_verdict_and_no_decision_shows_content() -> None:
     assert "secret" not in f"{amendment!r} {decision!r}"
 
 
+OTHER, THIRD = ReasonCode.BURST, ReasonCode.NETWORK_SHARE
+
+
+def test_a_flag_is_noted_and_stops_nothing() -> None:
+    """The message goes as it came: allowed, with a reason; the rules after it are asked."""
+    flagged = rule(says(Flag(code=CODE)))
+    decision = decide(TEXT, known(), (flagged,))
+    assert (decision.outcome, decision.message) == (Outcome.ALLOWED, TEXT)
+    assert [reason.code for reason in decision.reasons] == [CODE]
+    assert decide(TEXT, known(), (flagged, rule(appends("b")))).outcome is Outcome.AMENDED
+    assert decide(TEXT, known(), (flagged, rule(says(Delay(until=7, code=CODE))))).outcome is Outcome.DELAYED
+    assert decide(TEXT, known(), (flagged, rule(says(Drop(code=CODE))))).outcome is Outcome.DROPPED
+
+
+@pytest.mark.parametrize("verdict", [Drop, Quarantine, Flag, lambda **named: Delay(until=7, **named)])
+def test_every_objection_of_a_rule_is_named_with_its_own_clauses(verdict: Any) -> None:
+    """In the rule's order; what has no clauses of its own serves those of the rule."""
+    decision = decide(TEXT, known(), (rule(says(verdict(code=CODE, also=(OTHER, THIRD), shadow=(OTHER,)))),))
+    assert decision.reasons == (
+        Reason(code=CODE, rule="one", clauses=("SM-6",)),
+        Reason(code=OTHER, rule="one", clauses=CLAUSES[OTHER], shadow=True),
+        Reason(code=THIRD, rule="one", clauses=CLAUSES[THIRD]),
+    )
+
+
+def test_a_rule_that_is_tried_is_traced_and_changes_nothing() -> None:
+    """Whatever it says, also where it fails: the message goes as the other rules leave it."""
+    for check in (appends("b"), *map(says, _SAYING), fails(ValueError())):
+        table = (rule(check, "tried", may_shadow=True), rule(appends("c"), "two"))
+        decision = decide(TEXT, known(), table, shadow={"tried"})
+        assert decision.outcome is Outcome.AMENDED
+        assert decision.message is not None
+        assert decision.message.content.text == "ac"
+        assert [(reason.rule, reason.shadow) for reason in decision.reasons] == [
+            ("tried", True),
+            ("two", False),
+        ]
+        assert decide(TEXT, known(), table[:1], shadow={"tried"}).outcome is Outcome.ALLOWED
+
+
+@pytest.mark.parametrize("verdict", [Drop(code=CODE), Quarantine(code=CODE), Delay(until=7, code=CODE)])
+def test_a_rule_that_may_not_be_tried_acts(verdict: Verdict) -> None:
+    """Whoever names it."""
+    table = (rule(says(verdict), "always"),)
+    tried = decide(TEXT, known(), table, shadow={"always"})
+    assert tried == decide(TEXT, known(), table)
+    assert not any(reason.shadow for reason in tried.reasons)
+
+
+def test_what_leaves_no_choice_is_never_tried() -> None:
+    """Nothing that keeps something off the record (SM-6, SM-9); not who sends, to whom, when, and who said no."""
+    assert not any(row.may_shadow for row in (*NEVER_RECORD, *BEFORE_TRANSCRIPT))
+    always = {"authorised_sender", "reachable_recipient", "opted_out", "schedule"}
+    assert {row.name for row in BEFORE_SEND if not row.may_shadow} == always
+    assert {row.name for row in BEFORE_SEND} - SHADOWABLE == always
+
+
+_SAYING: tuple[Verdict, ...] = (
+    Drop(code=CODE),
+    Quarantine(code=CODE),
+    Delay(until=7, code=CODE),
+    Flag(code=CODE),
+)
+
+
 def identity(judged: Message) -> dict[str, object]:
     fields = msgspec.structs.asdict(judged)
     del fields["content"]
@@ -170,7 +239,14 @@ def identity(judged: Message) -> dict[str, object]:
 
 checks: st.SearchStrategy[Check] = st.one_of(
     st.sampled_from(
-        [says(ALLOW), says(Drop(code=CODE)), says(Quarantine(code=CODE)), appends("x"), fails(ValueError())]
+        [
+            says(ALLOW),
+            says(Drop(code=CODE)),
+            says(Quarantine(code=CODE)),
+            says(Flag(code=CODE)),
+            appends("x"),
+            fails(ValueError()),
+        ]
     ),
     st.integers(0, 99).map(lambda until: says(Delay(until=until, code=CODE))),
 )
@@ -187,5 +263,18 @@ def test_any_table_over_any_message(judged: Message, table: list[Rule]) -> None:
     assert [reason.rule for reason in decision.reasons] == sorted(reason.rule for reason in decision.reasons)
     assert (decision.message is None) == (decision.outcome is Outcome.DROPPED)
     assert (decision.until is not None) == (decision.outcome is Outcome.DELAYED)
+    assert decision.reasons or decision.outcome is Outcome.ALLOWED
     if decision.message is not None:
         assert identity(decision.message) == identity(judged)
+
+
+@settings(max_examples=60)
+@given(messages(), tables, st.sets(st.sampled_from([f"r{n}" for n in range(6)])))
+def test_what_is_tried_makes_no_difference(judged: Message, table: list[Rule], names: set[str]) -> None:
+    """The outcome is that of the table without those rules; what acted is told as if they were not there."""
+    tried = [msgspec.structs.replace(row, may_shadow=True) for row in table]
+    decision = decide(judged, known(), tried, shadow=names)
+    without = decide(judged, known(), [row for row in table if row.name not in names])
+    acted = tuple(reason for reason in decision.reasons if not reason.shadow)
+    assert msgspec.structs.replace(decision, reasons=acted) == without
+    assert {reason.rule for reason in decision.reasons if reason.shadow} <= names

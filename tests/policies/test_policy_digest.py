@@ -10,8 +10,14 @@ from policies import digest
 from policies.digest import policy_digest
 from policies.message import MessageKind
 from policies.rules import GATES
+from policies.screening.action import Action
+from policies.screening.context import ScreeningTuning
+from policies.sms.policy import Scope, SmsPolicy
+from policies.sms.traffic import Rate
 from policies.tenant import TenantPolicy
+from policies.verdict import ReasonCode
 from tests.policies.strategies import policies
+from tests.policies.texts import POLICY
 
 TUNED = (
     TenantPolicy(remove_hosts=("example.org",)),
@@ -48,6 +54,45 @@ def test_every_setting_is_tested_above() -> None:
         if value != getattr(TenantPolicy(), name)
     }
     assert tuned == set(TenantPolicy.__struct_fields__)
+
+
+OTHER_TEXTS: dict[str, object] = {
+    "senders": (msgspec.structs.replace(POLICY.senders[0], inbound_only=True),),
+    "brands": ("Larkfield", "Lark"),
+    "hosts": ("larkfield.example", "lark.example"),
+    "numbers": ("+12025550177",),
+    "templates": (),
+    "opt_out_scope": Scope.SENDER,
+    "confirmations": {"en": "You get no more texts."},
+    "help": {"en": "Larkfield. Reply STOP to end."},
+    "committed_rate": Rate(messages=100, seconds=60),
+    "recipient_rate": Rate(messages=19, seconds=86_400),
+    "burst": Rate(messages=599, seconds=60),
+    "alike_recipients": 199,
+    "alike_senders": 2,
+    "sender_rate": Rate(messages=9, seconds=1),
+    "shadow": ("burst",),
+    "smart_encoding": True,
+    "screening": ScreeningTuning(stricter={ReasonCode.URL_FOREIGN: Action.BLOCK}),
+}
+"""Another value for every field of what a tenant says about its texts."""
+
+
+def test_what_a_tenant_says_about_its_texts_counts() -> None:
+    """Every field of it, and whether it sends at all."""
+    assert OTHER_TEXTS.keys() == set(SmsPolicy.__struct_fields__)
+    others = [msgspec.structs.replace(POLICY, **{name: value}) for name, value in OTHER_TEXTS.items()]
+    every = [None, SmsPolicy(), POLICY, *others]
+    assert len({policy_digest(TenantPolicy(), sms) for sms in every}) == len(every)
+
+
+def test_the_order_of_what_a_tenant_lists_for_its_texts_does_not_count() -> None:
+    """Senders, words and hosts are sets too, at any depth."""
+    one = SmsPolicy(brands=("A", "B"), screening=ScreeningTuning(deny_words=("x", "y")), shadow=("burst",))
+    other = SmsPolicy(
+        brands=("B", "A", "B"), screening=ScreeningTuning(deny_words=("y", "x")), shadow=("burst",)
+    )
+    assert policy_digest(TenantPolicy(), one) == policy_digest(TenantPolicy(), other)
 
 
 def test_the_order_of_hosts_and_kinds_does_not_count() -> None:

@@ -165,7 +165,7 @@ def _load(
         id=id_,
         name=entry.name,
         policy=entry.policy,
-        policy_digest=policy_digest(entry.policy),
+        policy_digest=policy_digest(entry.policy, entry.sms),
         connectors=started,
         sms=Prepared.of(entry.sms) if entry.sms is not None else None,
         egress=entry.egress,

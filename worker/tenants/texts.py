@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from policies.message import Instant, Private
+from policies.rules import SHADOWABLE
 from policies.screening.context import ScreeningPolicy
 from policies.screening.patterns import template
 from policies.sms.countries import Registry, SenderKind
@@ -127,6 +128,9 @@ def _checked(values: Mapping[str, Any], wrong: Wrong) -> SmsPolicy | None:
     for index, written in enumerate(policy.templates):
         _tried(partial(template, written), f"sms.templates[{index}]", wrong)
     _tried(partial(ScreeningPolicy.of, policy.screening), "sms.screening", wrong)
+    for index, name in enumerate(policy.shadow):
+        if name not in SHADOWABLE:
+            wrong(f"sms.shadow[{index}]", f"a rule that may be tried: {', '.join(sorted(SHADOWABLE))}")
     return policy
 
 
