@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "policy": "List the rules, explain reason codes.",
     "screen": "Say what the screening of outbound texts would do with a text or a file of them.",
     "quarantine": "Look at texts that wait for a person; release or reject them.",
+    "outbox": "Show texts on their way out; say what became of unresolved ones.",
     "logs": "Show the log's JSON lines as a table, filtered.",
     "transcript": "Show what was kept of conversations.",
     "demo": "Start a worker with a demo tenant and send it a tour of deliveries.",

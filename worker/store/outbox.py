@@ -216,6 +216,12 @@ def postpone(
     return _move(tx, tenant, row, UNFINISHED, values)
 
 
+def send_again(tx: Connection, tenant: str, row: Outgoing, now: Instant) -> bool:
+    """A person knows that an UNRESOLVED text was not sent, or takes the risk that it was. Whether it applied."""
+    values = _values(OutboxState.QUEUED, now, None, 0) | {"not_before": now}
+    return _move(tx, tenant, row, (OutboxState.UNRESOLVED,), values)
+
+
 def record(
     tx: Connection,
     tenant: str,
