@@ -6,7 +6,6 @@ Letters of other scripts stay what they are, unless they stand among Latin lette
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from array import array
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from policies.message import Private
-from policies.screening.data import shipped
+from policies.screening.confusables import LOOKALIKES
 
 
 class Folded(Private, frozen=True):
@@ -128,7 +127,6 @@ _COMMON_INVISIBLES: Final = frozenset(
     "\u200d\ufe0f\ufe0e\u20e3\ufeff\u200e\u200f\xad\u0301\u0300\u0308\u0303\u0302\u0327"
 )
 
-_TABLE: Final[dict[str, str]] = json.loads(shipped("confusables.json"))
 _SCRIPTS: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "HEBREW", "ARABIC", "COPTIC", "CHEROKEE", "GEORGIAN")
 
 
@@ -136,12 +134,8 @@ def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0]
 
 
-_ALL: Final = {character: plain for plain, characters in _TABLE.items() for character in characters}
 # Letters that whole languages are written in: they are taken for Latin only where they stand among Latin letters.
-_LOOKALIKE: Final = {character: plain for character, plain in _ALL.items() if _script(character) in _SCRIPTS}
-_LOOKALIKE.update(
-    {c.lower(): p for c, p in list(_LOOKALIKE.items()) if len(c.lower()) == 1 and c.lower() not in _LOOKALIKE}
-)
+_LOOKALIKE: Final = {letter: plain for letter, plain in LOOKALIKES.items() if _script(letter) in _SCRIPTS}
 _QUIET: Final = frozenset("\u0131øłđħŧØŁĐĦŦĿŀ")
 _STROKED: Final = {
     "ß": "ss",
@@ -168,7 +162,7 @@ _STROKED.update(
         "\u3002": ".",
     }
 )
-_PLAIN: Final = {character: plain for character, plain in _ALL.items() if character not in _LOOKALIKE}
+_PLAIN: Final = {letter: plain for letter, plain in LOOKALIKES.items() if letter not in _LOOKALIKE}
 
 _LATIN: Final = re.compile("[a-z]")
 _FOREIGN: Final = re.compile("[" + "".join(map(re.escape, _LOOKALIKE)) + "]")
