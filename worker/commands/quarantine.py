@@ -77,6 +77,22 @@ def release(which: Which, tenant: TenantId, by: By, why: Why) -> None:
 
 
 @app.command()
+def teach(which: Which, tenant: TenantId) -> None:
+    """Print what the tenant's file would need for texts like these to pass; call it before they are released."""
+    with _reviewing(tenant) as reviewing:
+        learnt = _or_nothing(lambda: reviewing.lesson(which))
+    lines = [f"{name} = {_toml(values)}" for name, values in msgspec.structs.asdict(learnt).items() if values]
+    if not lines:
+        typer.echo(
+            "these texts lead to nothing that the tenant does not own, and have no slots: nothing to add"
+        )
+        return
+    typer.echo(f"# what to add to [sms] in {tenant}.toml, as far as it is the tenant's own:")
+    for line in lines:
+        typer.echo(plain(line))
+
+
+@app.command()
 def reject(which: Which, tenant: TenantId, by: By, why: Why) -> None:
     """Never send it. What may be an opt-out is one from now on."""
     with _reviewing(tenant) as reviewing:
@@ -155,6 +171,10 @@ def _lines(one: Waiting) -> Iterator[str]:
     for feature, weight, start, end in payload.evidence:
         yield f"    {weight:+.2f}  {feature} (characters {start} to {end})"
     yield from (f"    {remedy}" for remedy in payload.remedies)
+
+
+def _toml(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()  # of strings, JSON is TOML
 
 
 def _table(*columns: str) -> Table:

@@ -16,6 +16,8 @@ from policies.event import Consent, MessageReceived
 from policies.gate import decide
 from policies.message import Instant, Message, Private
 from policies.rules import BEFORE_SEND
+from policies.screening.context import Register
+from policies.screening.lessons import Lesson, lesson
 from policies.sms.policy import Scope
 from policies.tenant import Facts
 from policies.verdict import Decision, Outcome, Reason
@@ -96,6 +98,11 @@ class Reviewing:
         """The texts under an id or a cluster (or their beginning), opened. Raises NothingWaits."""
         with self._store.reading() as tx:
             return self._waiting(tx, prefix)
+
+    def lesson(self, prefix: str) -> Lesson:
+        """What the tenant's register would need for these texts to pass. Raises NothingWaits."""
+        owned = self._tenant.sms.owned if self._tenant.sms is not None else Register()
+        return lesson([one.payload.text for one in self.waiting(prefix) if one.payload is not None], owned)
 
     def release(self, prefix: str, operator: Operator) -> list[Decided]:
         """Send what waits under an id or a cluster. Raises NothingWaits."""
