@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ ATTEMPTS: Final = 3
 _THREADS = 2
 _PENDING = 1000
 _TIMEOUT = 10.0
-_PAUSE = 0.2
+_PAUSE = 0.05
 
 
 class NotLoopback(Exception):
@@ -46,14 +47,26 @@ class Callbacks:
 
     def post(self, posts: list[Post]) -> None:
         """Post them one after the other, soon. Raises NotLoopback; waits while too many are on their way."""
-        if not all(is_loopback(urlsplit(post.url).hostname) for post in posts):
-            raise NotLoopback
-        if not posts:
-            return
-        self._slots.acquire()
-        with self._idle:
-            self._pending += 1
-        self._pool.submit(self._work, posts)
+        _check(posts)
+        if posts:
+            self._slots.acquire()
+            self._count(1)
+            self._pool.submit(self._work, posts)
+
+    def post_now(self, posts: list[Post]) -> None:
+        """Post them on this thread. Raises NotLoopback."""
+        _check(posts)
+        for post in posts:
+            self._deliver(post)
+
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """While something will be posted soon, nothing is settled."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
 
     def settled(self, seconds: float = 10.0) -> bool:
         """Wait until nothing is on its way. Whether that came to pass."""
@@ -71,9 +84,12 @@ class Callbacks:
                 self._deliver(post)
         finally:
             self._slots.release()
-            with self._idle:
-                self._pending -= 1
-                self._idle.notify_all()
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._idle:
+            self._pending += more
+            self._idle.notify_all()
 
     def _deliver(self, post: Post) -> None:
         for attempt in range(ATTEMPTS):
@@ -85,6 +101,11 @@ class Callbacks:
             self.statuses.append(status)
             if 200 <= status < 300:
                 return
+
+
+def _check(posts: list[Post]) -> None:
+    if not all(is_loopback(urlsplit(post.url).hostname) for post in posts):
+        raise NotLoopback
 
 
 def _posted(post: Post) -> int:

@@ -17,7 +17,17 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from worker.standins.callbacks import Callbacks, NotLoopback, is_loopback, now
-from worker.standins.provider import Account, Behaviour, Conduct, Inbound, Provider, Received, Reply, Taken
+from worker.standins.provider import (
+    Account,
+    Behaviour,
+    Conduct,
+    Inbound,
+    Post,
+    Provider,
+    Received,
+    Reply,
+    Taken,
+)
 
 MOST_BYTES: Final = 1 << 20
 _IDLE_SECONDS = 30.0
@@ -43,7 +53,7 @@ class StandIn:
         self._lock = threading.Lock()
         self._server = _Server((address, port), self)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"standin-{provider.name}"
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name=f"standin-{provider.name}"
         )
 
     @property
@@ -114,13 +124,11 @@ class StandIn:
             self._accepted.append(taken)
         return taken
 
-    def report(self, taken: Taken, conduct: Conduct) -> None:
-        """Send the reports of a text that was accepted."""
-        if taken.callback or self.account.webhook:
-            reports = conduct.reports
-            self.callbacks.post(
-                [self.provider.report(taken, report, self.account, now()) for report in reports]
-            )
+    def reports(self, taken: Taken, conduct: Conduct) -> list[Post]:
+        """The callbacks of a text that was accepted; none where nobody said where to."""
+        if not (taken.callback or self.account.webhook):
+            return []
+        return [self.provider.report(taken, report, self.account, now()) for report in conduct.reports]
 
 
 def _with_token(account: Account) -> Account:
@@ -210,18 +218,21 @@ class _Handler(BaseHTTPRequestHandler):
         standin = self.server.standin
         if conduct.behaviour is Behaviour.SLOW:
             standin.closing.wait(conduct.seconds)
-        taken = standin.accept(received)
-        if isinstance(taken, Reply):
-            self._send((taken,))
-            return
-        if conduct.reports_first:
-            standin.report(taken, conduct)
-            standin.callbacks.settled()
-        try:
-            self._answer(taken, conduct)
-        finally:
+        with standin.callbacks.expected():
+            taken = standin.accept(received)
+            if isinstance(taken, Reply):
+                self._send((taken,))
+                return
+            reports = standin.reports(taken, conduct)
+            if conduct.reports_first:
+                standin.callbacks.post_now(reports)
+            if conduct.behaviour is not Behaviour.LATE:
+                self._answer(taken, conduct)
             if not conduct.reports_first:
-                standin.report(taken, conduct)
+                standin.callbacks.post(reports)
+        if conduct.behaviour is Behaviour.LATE:
+            standin.closing.wait(conduct.seconds)
+            self._send((standin.provider.answer(taken),))
 
     def _answer(self, taken: Taken, conduct: Conduct) -> None:
         """What is answered once the text counts as sent."""
@@ -236,9 +247,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send((Reply(status=200, body=b"<html>", content_type="text/html"),))
             case Behaviour.TWICE:
                 self._send((answer, answer))
-            case Behaviour.LATE:
-                standin.closing.wait(conduct.seconds)
-                self._send((answer,))
             case _:
                 self._send((answer,))
 
@@ -267,5 +275,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        with suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.connection.close()

@@ -54,8 +54,8 @@ def _take(received: Received, account: Account, id_: str) -> Taken | Reply:
     return Taken(
         id=_uuid(id_),
         ours=text_of(body, "client_ref"),
-        sender=sender,
-        recipient=recipient,
+        sender=f"+{sender}" if sender.isdigit() else sender,
+        recipient=f"+{recipient}",
         text=text,
         callback=text_of(body, "webhook_url"),
     )
@@ -64,8 +64,8 @@ def _take(received: Received, account: Account, id_: str) -> Taken | Reply:
 def _report(taken: Taken, report: Report, account: Account, now: int) -> Post:
     told: dict[str, Json] = {
         "message_uuid": taken.id,
-        "to": taken.recipient,
-        "from": taken.sender,
+        "to": taken.recipient.removeprefix("+"),
+        "from": taken.sender.removeprefix("+"),
         "timestamp": _time(now),
         "status": _WORDS[report.status],
         "channel": "sms",
