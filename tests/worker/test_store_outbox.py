@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Final
 
@@ -364,25 +364,63 @@ def test_two_replicas_that_begin_with_one_pair(shared_store: Store) -> None:
         assert outbox.claim(tx, "acme", NOW, 9) == []
 
 
-def test_a_receipt_waits_for_the_claim_and_is_not_lost(shared_store: Store) -> None:
-    """It proves that an earlier attempt did arrive; the answer of the call that began meanwhile changes nothing."""
-    with shared_store.transaction() as tx:
-        holding(tx, text(1, attempts=1))
+def begun(tx: Connection) -> Outgoing:
+    """Claim the only text that is due, and begin."""
+    return outbox.begin(tx, "acme", outbox.claim(tx, "acme", NOW, 1), NOW, LEASE)[0]
 
-    def report() -> dict[bytes, OutboxState]:
-        with shared_store.transaction() as there:
-            told = {key(1): (DeliveryStatus.DELIVERED, None, 0)}
-            return outbox.resolve_by_receipt(there, "acme", told, NOW)
+
+MEETINGS: Final[dict[str, tuple[OutboxState, Step, Step, OutboxState, bool]]] = {
+    "a receipt proves that an earlier attempt did arrive": (
+        QUEUED,
+        lambda tx, _row: begun(tx),
+        receipt(DeliveryStatus.DELIVERED),
+        SENT,
+        True,
+    ),
+    "a receipt says failed, the late answer says sent": (
+        UNKNOWN,
+        lambda tx, row: outbox.record(tx, "acme", row, SENT, NOW),
+        receipt(DeliveryStatus.FAILED),
+        SENT,
+        False,
+    ),
+    "who cancels is late": (
+        QUEUED,
+        lambda tx, _row: begun(tx),
+        lambda tx, row: outbox.finish(tx, "acme", [row.key], OutboxState.CANCELLED, NOW),
+        CALLING,
+        False,
+    ),
+    "an answer says failed, a receipt said sent": (
+        CALLING,
+        receipt(DeliveryStatus.SENT),
+        lambda tx, row: outbox.record(tx, "acme", row, FAILED, NOW),
+        SENT,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MEETINGS)
+def test_two_that_move_one_row_come_one_after_the_other(shared_store: Store, case: str) -> None:
+    """The second waits for the first, and then judges by what the first has made of the row."""
+    before, here, there, after, moves = MEETINGS[case]
+    row = text(1, state=before, attempts=1, epoch=1)
+    with shared_store.transaction() as tx:
+        holding(tx, row)
+
+    def second() -> bool:
+        with shared_store.transaction() as tx:
+            return bool(there(tx, row))
 
     with ThreadPoolExecutor(1) as another:
-        with shared_store.transaction() as here:
-            (row,) = outbox.begin(here, "acme", outbox.claim(here, "acme", NOW, 1), NOW, LEASE)
-            reported: Future[dict[bytes, OutboxState]] = another.submit(report)
+        with shared_store.transaction() as tx:
+            here(tx, row)
+            answer = another.submit(second)
             until_somebody_waits(shared_store)
-        assert reported.result() == {key(1): SENT}
+        assert answer.result() is moves
     with shared_store.transaction() as tx:
-        assert not outbox.record(tx, "acme", row, FAILED, NOW)
-        assert one(tx).state is SENT
+        assert one(tx).state is after
 
 
 def test_nothing_that_looks_around_waits_for_another_replica(shared_store: Store) -> None:
