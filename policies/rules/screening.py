@@ -1,7 +1,7 @@
 """What a text says and where it leads is judged against who sends it.
 
-VT-1.3: no fraud, deception, harassment, obscenity or threats. VT-1.5: no spam, nothing abusive, indecent, menacing, and no
-hoax. VT-6: no posing as somebody else, by a link or a number that is not the sender's own. What a person released is not
+VT-1.3: no fraud, deception, harassment, obscenity or threats. VT-1.5: no spam, nothing abusive, indecent, menacing or
+defamatory (an accusation is held: whether it is true no rule can tell), and no hoax. VT-6: no posing as somebody else, by a link or a number that is not the sender's own. What a person released is not
 judged again, nor is the confirmation of an opt-out. See docs/screening.md.
 """
 
@@ -26,6 +26,7 @@ CODES: Final = (
     ReasonCode.ABUSIVE,
     ReasonCode.THREATENING,
     ReasonCode.HATEFUL,
+    ReasonCode.DEFAMATORY,
     ReasonCode.HOAX,
     ReasonCode.URL_FOREIGN,
     ReasonCode.URL_LOOKALIKE,

@@ -8,7 +8,7 @@ from typing import Final
 
 from policies.screening.action import Action
 from policies.screening.context import Register
-from policies.screening.lexicon import BRANDS, CONDUCT
+from policies.screening.lexicon import ACCUSATIONS, BRANDS, CONDUCT
 from policies.screening.ownership import Found
 from policies.screening.reading import Reading
 from policies.verdict import ReasonCode
@@ -22,6 +22,15 @@ def wording(reading: Reading) -> Iterator[Found]:
         code, _, action = hit.concept.partition(".")
         start, end = _span(reading, hit.start, hit.end)
         yield ReasonCode(code), Action.BLOCK if action == "block" else _HOLD, start, end
+
+
+def accusations(reading: Reading) -> Iterator[Found]:
+    """What is said of a third person and is defamation unless it is true; a warning of fraud names nobody."""
+    if reading.concepts & (_EXCUSED | {"onetime"}):
+        return
+    for hit in ACCUSATIONS.hits(reading.padded):
+        if _ANYBODY.isdisjoint(reading.padded[: hit.start].split()):
+            yield ReasonCode.DEFAMATORY, _HOLD, *_span(reading, hit.start, hit.end)
 
 
 def chain_letter(reading: Reading) -> Iterator[Found]:
@@ -83,6 +92,10 @@ def _span(reading: Reading, start: int, end: int) -> tuple[int, int]:
 
 
 _EXCUSED: Final = frozenset({"warning", "keepsecret"})
+# "Whoever asks for it is a fraudster" accuses nobody.
+_ANYBODY: Final = frozenset(
+    "whoever anyone anybody someone caller wer jeder jemand anrufer quien quienes cualquiera alguien quiconque celui".split()
+)
 _PRESSURE: Final = frozenset(
     "blocked verify click urgent otherwise prize refund fee force credential stream".split()
 )

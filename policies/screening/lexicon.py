@@ -95,6 +95,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 LURES: Final = Lexicon(_phrases(_load("lures")))
 ASSURANCE: Final = Lexicon(_phrases(_load("assurance")))
 CONDUCT: Final = Lexicon(_phrases(_load("conduct")))
+ACCUSATIONS: Final = Lexicon(_phrases(_load("accusations")))
 BRANDS: Final = Lexicon(
     (" ".join(_WORD.findall(fold(name).text)), name)
     for line in _load("brands").values()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from policies.screening.action import Action
-from policies.screening.conduct import chain_letter, impersonation, named, schemes, wording
+from policies.screening.conduct import accusations, chain_letter, impersonation, named, schemes, wording
 from policies.screening.context import (
     Evidence,
     Finding,
@@ -44,6 +44,7 @@ def screen(text: str, context: ScreenContext, policy: ScreeningPolicy = DEFAULT)
     if not context.register.fits(text):
         found += _judged(reading, context, policy.tuning, (score, abuse), leads_away=bool(leads))
     found += wording(reading)
+    found += accusations(reading)
     found += _declared(reading, context)
     findings = _findings(found, reading, policy.tuning)
     action = max(

@@ -37,6 +37,10 @@ NOBODY = ScreenContext()
         ("I am going to kill you", ReasonCode.THREATENING),
         ("Je vais te tuer", ReasonCode.THREATENING),
         ("send nudes now", ReasonCode.OBSCENE),
+        ("Everybody knows that Tom Miller is a thief", ReasonCode.DEFAMATORY),
+        ("Le maire est corrompu", ReasonCode.DEFAMATORY),
+        ("El vecino es un ladrón", ReasonCode.DEFAMATORY),
+        ("Der Trainer ist ein Kinderschänder", ReasonCode.DEFAMATORY),
     ],
 )
 def test_wording_is_held_under_its_own_reason(text: str, code: ReasonCode) -> None:
@@ -159,6 +163,22 @@ def test_shadow_notes_and_does_not_act() -> None:
     screening = screen("Our menu: https://evil.com", NOBODY, shadow)
     assert screening.action == "pass"
     assert [finding.code for finding in screening.reasons if finding.shadow] == [ReasonCode.URL_FOREIGN]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Never tell anyone your PIN: whoever asks for it is a fraudster",
+        "Wer danach fragt, ist ein Betrüger. Ihr Kode: 1234",
+        "Quien se lo pida es un estafador",
+        "Quiconque le demande est un escroc",
+        "Using the lane without a ticket is a criminal offence",
+        "Is your bike insured against thieves?",
+    ],
+)
+def test_a_warning_accuses_nobody(text: str) -> None:
+    """It speaks of anybody, or of the deed."""
+    assert ReasonCode.DEFAMATORY not in screen(text, NOBODY).codes
 
 
 def test_evidence_points_into_the_original() -> None:
