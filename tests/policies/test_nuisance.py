@@ -10,12 +10,13 @@ from hypothesis import given, settings
 
 from policies.message import Message
 from policies.rules import nuisance
+from policies.sms.courtesy import LONGEST
 from policies.sms.facts import SendFacts
 from policies.sms.policy import TWENTY_A_DAY
 from policies.sms.purpose import Purpose
 from policies.tenant import Facts, TenantPolicy
 from policies.verdict import ALLOW, Quarantine, ReasonCode
-from tests.policies.texts import MONDAY_NOON, asked, circumstances, outbound
+from tests.policies.texts import MONDAY_NOON, asked, circumstances, outbound, text
 
 HELD = Quarantine(code=ReasonCode.NUISANCE)
 MARKETING, TRANSACTIONAL, CONVERSATIONAL = Purpose.MARKETING, Purpose.TRANSACTIONAL, Purpose.CONVERSATIONAL
@@ -36,7 +37,7 @@ MARKETING, TRANSACTIONAL, CONVERSATIONAL = Purpose.MARKETING, Purpose.TRANSACTIO
         (TRANSACTIONAL, {"same_to_recipient": 6}, True),
         (CONVERSATIONAL, {"to_recipient": 59, "same_to_recipient": 5}, False),
         (CONVERSATIONAL, {"to_recipient": 60}, True),
-        (CONVERSATIONAL, {"same_to_recipient": 6}, True),
+        (CONVERSATIONAL, {"same_to_recipient": 6}, False),
         (MARKETING, {"to_recipient": 700, "same_to_recipient": 9, "reviewed": True}, False),
         (TRANSACTIONAL, {"to_recipient": 700, "same_to_recipient": 9, "answers_opt_out": True}, False),
     ],
@@ -44,6 +45,17 @@ MARKETING, TRANSACTIONAL, CONVERSATIONAL = Purpose.MARKETING, Purpose.TRANSACTIO
 def test_nuisance(purpose: Purpose, known: dict[str, Any], held: bool) -> None:  # noqa: FBT001
     """By what it is for; what a person released is not held again."""
     assert asked(nuisance.check, purpose=purpose, **known) == (HELD if held else ALLOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "held"), [("Thanks!", False), ("x" * LONGEST, False), ("x" * (LONGEST + 1), True)]
+)
+def test_a_short_answer_may_be_said_again_and_again(said: str, held: bool) -> None:  # noqa: FBT001
+    """In a conversation, and up to the recipient's own number of texts."""
+    again = {"same_to_recipient": 700}
+    assert asked(nuisance.check, text(said), purpose=CONVERSATIONAL, **again) == (HELD if held else ALLOW)
+    assert asked(nuisance.check, text(said), purpose=TRANSACTIONAL, **again) == HELD
+    assert asked(nuisance.check, text(said), purpose=CONVERSATIONAL, to_recipient=60) == HELD
 
 
 def test_the_default_is_twenty_a_day() -> None:

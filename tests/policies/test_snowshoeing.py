@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policies.message import Message
 from policies.rules import snowshoeing
 from policies.sms.policy import Prepared
+from policies.sms.purpose import Purpose
 from policies.verdict import ALLOW, Quarantine, ReasonCode
 from tests.policies.texts import POLICY, asked, outbound
 
@@ -25,6 +26,7 @@ HELD = Quarantine(code=ReasonCode.SNOWSHOEING)
         ({"alike_senders": 3}, True),
         ({"alike_senders": 3, "campaign": "spring"}, True),
         ({"alike_senders": 3, "reviewed": True}, False),
+        ({"alike_senders": 9, "purpose": Purpose.CONVERSATIONAL}, False),
         ({"alike_senders": 3, "answers_opt_out": True}, False),
         ({"alike_recipients": 700, "from_sender": 700}, False),
     ],

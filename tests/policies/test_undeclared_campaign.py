@@ -9,12 +9,14 @@ from hypothesis import given, settings
 
 from policies.message import Message
 from policies.rules import undeclared_campaign
+from policies.sms.courtesy import is_courtesy
 from policies.sms.facts import SendFacts
 from policies.sms.purpose import Purpose
 from policies.tenant import Facts, TenantPolicy
 from policies.verdict import ALLOW, Quarantine, ReasonCode
 from tests.policies.texts import MONDAY_NOON, PREPARED, asked, circumstances, outbound, text
 
+LONG = "Your table is ready, and so is the one beside it."
 HELD = Quarantine(code=ReasonCode.NEAR_DUPLICATES)
 
 
@@ -23,7 +25,9 @@ HELD = Quarantine(code=ReasonCode.NEAR_DUPLICATES)
     [
         ("Your table is ready.", {"alike_recipients": 199}, False),
         ("Your table is ready.", {"alike_recipients": 200}, True),
-        ("Your table is ready.", {"alike_recipients": 200, "purpose": Purpose.CONVERSATIONAL}, True),
+        ("Your table is ready.", {"alike_recipients": 700, "purpose": Purpose.CONVERSATIONAL}, False),
+        (LONG, {"alike_recipients": 199, "purpose": Purpose.CONVERSATIONAL}, False),
+        (LONG, {"alike_recipients": 200, "purpose": Purpose.CONVERSATIONAL}, True),
         ("Your table is ready.", {"alike_recipients": 200, "campaign": "spring"}, False),
         ("Your table is ready.", {"alike_recipients": 200, "reviewed": True}, False),
         ("Your table is ready.", {"alike_recipients": 200, "answers_opt_out": True}, False),
@@ -43,5 +47,5 @@ def test_whatever_is_held_was_declared_by_nobody(judged: Message, send: SendFact
     facts = Facts(now=MONDAY_NOON, policy=TenantPolicy(), send=send)
     declared = send.campaign != "" or PREPARED.owned.fits(judged.content.text or "")
     many = send.alike_recipients >= PREPARED.policy.alike_recipients
-    expected = many and not declared and not send.excused
+    expected = many and not declared and not send.excused and not is_courtesy(judged, send.purpose)
     assert undeclared_campaign.check(judged, facts) == (HELD if expected else ALLOW)
