@@ -73,6 +73,15 @@ def reduced(content: Content, kinds: AbstractSet[MediaKind], why: ReasonCode) ->
     )
 
 
+def placed(result: dict[str, Json], key: str, value: Json) -> None:
+    """Put it in. Keys that become the same are told apart by a number, so that nothing beside them is lost."""
+    unique, number = key, 1
+    while unique in result:
+        number += 1
+        unique = f"{key} {number}"
+    result[unique] = value
+
+
 def _without_url(media: Media, suffixes: Suffixes, why: ReasonCode) -> Media:
     if media.url is None or not removable(media.url, suffixes):
         return media
@@ -111,15 +120,9 @@ def _strings(value: Json) -> Iterator[str]:
 
 
 def _object(items: Iterable[tuple[str, Json]], change: Change) -> dict[str, Json]:
-    """Keys that become the same are told apart by a number, so that nothing beside them is lost."""
     result: dict[str, Json] = {}
     for key, value in items:
-        name = unique = change(key)
-        number = 1
-        while unique in result:
-            number += 1
-            unique = f"{name} {number}"
-        result[unique] = _tree(value, change)
+        placed(result, change(key), _tree(value, change))
     return result
 
 

@@ -11,9 +11,11 @@ from policies.rules import (
     authorised_sender,
     burst,
     facebook_cdn,
+    government_id,
     network_share,
     nuisance,
     opted_out,
+    payment_card,
     reachable_recipient,
     schedule,
     screening,
@@ -73,8 +75,10 @@ NEVER_RECORD: Final[tuple[Rule, ...]] = (
     # Then what is left of references and names; after the URL rules, whose reason is the stronger one.
     _rule("tenant_media", tenant_media.check, "PP-3", ReasonCode.TENANT_MEDIA),
     _rule("tenant_profile", tenant_profile.check, "PP-3", ReasonCode.TENANT_PROFILE),
-    # Government identification numbers (PP-3) and payment cards stand here, last: with the URLs gone, no run of
-    # digits in one is taken for a number, and no redaction inside a URL hides its host from the rules above.
+    # Government identification numbers and payment cards last: with the URLs gone, no run of digits in one is taken
+    # for a number, and no redaction inside a URL hides its host from the rules above.
+    _rule("government_id", government_id.check, "PP-3", ReasonCode.GOVERNMENT_ID),
+    _rule("payment_card", payment_card.check, "PP-3", ReasonCode.PAYMENT_CARD),
 )
 """Asked before anything is written or logged, from the message alone. What they remove never existed here."""
 
