@@ -15,9 +15,10 @@ tallies = Table.metadata.tables[str(TallyRow.__tablename__)]
 TallyKey = tuple[str, bytes, int]
 """(kind, name, number of the window)."""
 
+# "+ 0": without statistics PostgreSQL would look through a whole kind by its windows rather than for the name.
 _SUM: Final = (
     f'SELECT sum("count") FROM "{tallies.name}"'  # noqa: S608 - our own name
-    ' WHERE "tenant" = :of AND "kind" = :kind AND "name" = :k0 AND "window" >= :since'
+    ' WHERE "tenant" = :of AND "kind" = :kind AND "name" = :k0 AND "window" + 0 >= :since'
 )
 
 
