@@ -31,11 +31,12 @@ class SmsPolicy(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``brands``, ``hosts``, ``numbers``: the tenant's own, against which a text is judged; ``templates``: texts with typed
     slots that pass the model (never the hard rules, never ownership). ``opt_out_scope``: how far a STOP reaches.
     ``confirmations``: by language, the one confirmation of an opt-out. ``help``: by language, the answer to HELP.
-    ``committed_rate``: for the shares of networks (VT-7). ``recipient_rate``: texts to one recipient. ``burst``: texts of
+    ``committed_rate``: for the shares of networks (VT-7). ``recipient_rate``: texts to one recipient
+    (marketing; three times that for all others, ``policies/rules/nuisance.py``). ``burst``: texts of
     one sender before a person looks. ``alike_recipients``: near-duplicates that match no template, to so many recipients
     within a day, are a campaign that nobody declared; ``alike_senders``: the same text from so many senders is
     snowshoeing. ``sender_rate``: what one sender may send, at most, to one class of carrier: more waits.
-    ``shadow``: rules of BEFORE_SEND that decide and are recorded, and do not act. ``smart_encoding``: typographic
+    ``shadow``: rules of BEFORE_SEND that are asked and recorded, and do not act (``policies.rules.SHADOWABLE``). ``smart_encoding``: typographic
     characters become GSM-7 before the text is judged.
     """
 
