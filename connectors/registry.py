@@ -9,6 +9,8 @@ from connectors.contract import Connector, Outbound, Parse
 from connectors.facebook import webhook as facebook
 from connectors.instagram import webhook as instagram
 from connectors.sms_console import outbound as console
+from connectors.sms_genesys import outbound as genesys_outbound
+from connectors.sms_genesys import webhook as genesys
 from connectors.sms_http import outbound as http_outbound
 from connectors.sms_http import webhook as http
 from connectors.sms_telnyx import outbound as telnyx_outbound
@@ -66,6 +68,17 @@ _ROWS: Final = (
         sample_signature=x.sample_signature,
         has_aliases=True,
         signs_with="consumer_secret",
+    ),
+    Connector(
+        name="sms-genesys",
+        channel=Channel.SMS,
+        handshake=genesys.handshake,
+        verify=genesys.verify,
+        parse=genesys.parse,
+        signature_headers=(genesys.SIGNATURE_HEADER,),
+        sample_signature=genesys.sample_signature,
+        signs_with="signature_secret_token",
+        outbound=genesys_outbound.OUTBOUND,
     ),
     Connector(
         name="sms-twilio",

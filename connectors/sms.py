@@ -34,20 +34,25 @@ BY_STATUS: Final[Mapping[int, Failure]] = MappingProxyType(
 def failures(package: str) -> Mapping[int, Failure]:
     """The provider's error numbers by what they mean, from ``errors.toml`` in the connector's folder.
 
-    A table is named after a word of ``Failure``; in it stands each number with the provider's title for it.
+    A table is named after a word of ``Failure``; in it stands each number with what it says in a few words.
     """
+    return MappingProxyType({int(code): failure for code, failure in failures_by_word(package).items()})
+
+
+def failures_by_word(package: str) -> Mapping[str, Failure]:
+    """The same where a provider gives its errors names."""
     written = tomllib.loads(resources.files(package).joinpath("errors.toml").read_text(encoding="utf-8"))
-    return MappingProxyType({int(code): Failure(word) for word, titles in written.items() for code in titles})
+    return MappingProxyType({code: Failure(word) for word, titles in written.items() for code in titles})
 
 
-def base_url(sending: Sending) -> str:
-    """The option ``base_url``: a scheme and a host. Raises ValueError for anything else.
+def base_url(sending: Sending, option: str = "base_url") -> str:
+    """The option ``base_url``, or another one: a scheme and a host. Raises ValueError for anything else.
 
     Credentials and texts do not cross a network in the clear: ``http`` leads to this machine and nowhere else.
     """
-    given = sending.options["base_url"]
+    given = sending.options[option]
     if _base_url.match(given) is None:
-        raise ValueError("base_url as https://host")
+        raise ValueError(f"{option} as https://host")
     return given.rstrip("/")
 
 

@@ -1,0 +1,1 @@
+"""Genesys Cloud: agentless text messages, and the Open Messaging webhook."""
