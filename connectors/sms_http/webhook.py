@@ -14,6 +14,7 @@ from typing import Final
 from connectors import wild
 from connectors.constant_time import any_equal
 from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
+from connectors.items import isolated
 from connectors.shape import shape
 from connectors.sms import derived_id, our_id, phone
 from policies.event import DeliveryReported, DeliveryStatus, Event, Failure, MessageReceived, Unrecognised
@@ -70,11 +71,9 @@ def sample_signature(request: WebhookRequest, secret: bytes) -> dict[str, str]:
 def parse(payload: Json, now: Instant) -> Iterator[Event]:
     """Every event of ``events``, or the lone one that is posted without it. Never raises."""
     several = payload.get("events") if isinstance(payload, dict) and "events" in payload else payload
-    for item in several if isinstance(several, list) and several else (several,):
-        try:
-            yield _event(item, now)
-        except Exception:  # noqa: BLE001 - whatever an item holds, its neighbours are not lost for it
-            yield _unrecognised(item, "failed")
+    yield from isolated(
+        several, lambda item: (_event(item, now),), lambda item: _unrecognised(item, "failed")
+    )
 
 
 def _event(item: Json, now: Instant) -> Event:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from connectors import wild
 from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
+from connectors.items import isolated
 from connectors.shape import shape
 from connectors.sms import derived_id, international, our_id, phone
 from connectors.sms_telnyx.outbound import FAILURES, error_numbers, telling
@@ -110,12 +111,7 @@ def verify(request: WebhookRequest, credentials: Credentials) -> None:
 
 def parse(payload: Json, now: Instant) -> Iterator[Event]:
     """Every event of a delivery; a list counts as several deliveries. Never raises."""
-    for item in payload if isinstance(payload, list) and payload else (payload,):
-        try:
-            events = tuple(_events(item, now))
-        except Exception:  # noqa: BLE001 - whatever an item holds, its neighbours are not lost for it
-            events = (_unrecognised(item, "failed"),)
-        yield from events
+    yield from isolated(payload, lambda item: _events(item, now), lambda item: _unrecognised(item, "failed"))
 
 
 def _events(item: Json, now: Instant) -> Iterator[Event]:

@@ -15,6 +15,10 @@ from policies.message import Json
 
 FAILURES: Final = failures("connectors.sms_vonage")
 
+SHORTEST_LIFE: Final = 20
+LONGEST_LIFE: Final = 259_200
+"""Seconds for which Vonage may be told to try (``ttl``)."""
+
 _code = re.compile(r"#([0-9]{1,6})\Z")
 
 
@@ -25,7 +29,7 @@ def addresses(sending: Sending) -> tuple[str, ...]:
 
 def build_request(text: Text, sending: Sending) -> HttpRequest:
     """One message, authenticated with the API key and secret; ``client_ref`` comes back in its status callbacks."""
-    body = {
+    body: dict[str, Json] = {
         "message_type": "text",
         "channel": "sms",
         "from": text.sender.removeprefix("+"),
@@ -34,6 +38,8 @@ def build_request(text: Text, sending: Sending) -> HttpRequest:
         "client_ref": text.id,
         "sms": {"encoding_type": "auto"},
     }
+    if text.valid_seconds is not None:
+        body["ttl"] = min(max(text.valid_seconds, SHORTEST_LIFE), LONGEST_LIFE)
     if sending.callback_url:
         body |= {"webhook_url": sending.callback_url, "webhook_version": "v1"}
     key = sending.options["api_key"].encode() + b":" + sending.secrets["api_secret"][0]

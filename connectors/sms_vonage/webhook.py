@@ -17,6 +17,7 @@ from connectors import wild
 from connectors.constant_time import any_equal
 from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
 from connectors.decode import MalformedPayload, decode
+from connectors.items import isolated
 from connectors.shape import shape
 from connectors.sms import derived_id, international, our_id, phone
 from connectors.sms_vonage.outbound import FAILURES, error_number
@@ -110,11 +111,9 @@ def sample_signature(request: WebhookRequest, secret: bytes) -> dict[str, str]:
 
 def parse(payload: Json, now: Instant) -> Iterator[Event]:
     """The one event of a delivery; a list counts as several deliveries. Never raises."""
-    for item in payload if isinstance(payload, list) and payload else (payload,):
-        try:
-            yield _event(item, now)
-        except Exception:  # noqa: BLE001 - whatever an item holds, its neighbours are not lost for it
-            yield _unrecognised(item, "failed")
+    yield from isolated(
+        payload, lambda item: (_event(item, now),), lambda item: _unrecognised(item, "failed")
+    )
 
 
 def _event(item: Json, now: Instant) -> Event:
@@ -149,29 +148,34 @@ def _inbound(item: dict[str, Json], now: Instant) -> Event:
     if account is None or sender is None:
         return _unrecognised(item, "no_party")
     told = item["message_type"]
-    media = _media(item, told) if isinstance(told, str) and told in _MEDIA else ()
-    text = wild.text(item.get("text"))
-    kind = MessageKind.MEDIA if media else MessageKind.TEXT if text else MessageKind.UNKNOWN
+    held = wild.mapping(item.get(told)) if isinstance(told, str) and told in _MEDIA else {}
+    media = (Media(kind=_MEDIA[told], url=wild.text(held.get("url"))),) if held else ()
+    text = wild.text(item.get("text")) or wild.text(held.get("caption"))
     message = Message(
         channel=Channel.SMS,
         account=account,
         id=wild.identifier(item.get("message_uuid")) or derived_id(item),
         direction=Direction.INBOUND,
-        kind=kind,
+        kind=_kind(told, text, media),
         person=phone(sender),
         occurred_at=wild.instant(item.get("timestamp")) or now,
-        content=Content(text=text or (media[0].title if media else None), media=media),
+        content=Content(text=text, media=media),
     )
     return MessageReceived(account=account, message=message)
 
 
-def _media(item: dict[str, Json], kind: str) -> tuple[Media, ...]:
-    held = wild.mapping(item.get(kind))
-    return (Media(kind=_MEDIA[kind], url=wild.text(held.get("url")), title=wild.text(held.get("caption"))),)
+def _kind(told: Json, text: str | None, media: tuple[Media, ...]) -> MessageKind:
+    if media:
+        return MessageKind.MEDIA
+    if text is not None:
+        return MessageKind.TEXT
+    return MessageKind.EMPTY if told == "text" else MessageKind.UNKNOWN
 
 
 def _unrecognised(value: Json, why: str) -> Event:
-    account = international(value.get("to")) if isinstance(value, dict) else None
+    """Of a report the sender is the account, of a text the recipient."""
+    item = wild.mapping(value)
+    account = international(item.get("from" if "status" in item else "to"))
     return Unrecognised(account=account or "", shape=shape(value, KEYS), why=why)
 
 
