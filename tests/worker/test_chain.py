@@ -15,12 +15,13 @@ from sqlalchemy import delete, select, update
 
 from policies.event import Unrecognised
 from policies.message import IdentifierKind
+from policies.verdict import Reason, ReasonCode
 from tests.databases import Databases
 from tests.flows.harness import NOW, Replica, delivery, edit, message, person, replicas, tenant, unsend
 from worker import chain
 from worker.chain import GENESIS, Commit, DecisionRecord
 from worker.inbound import Answer, Governed
-from worker.store import decisions
+from worker.store import accounts, decisions
 
 ACME: Final = tenant()
 
@@ -188,6 +189,28 @@ def test_every_commit_of_the_ledger_is_chained(replica: Replica) -> None:
             assert decisions.end_of(tx, of.id) == (3, commits[-1].head)
         assert decisions.end_of(tx, "nobody") == (0, GENESIS)
         assert decisions.verify(tx, "nobody") is None
+
+
+def test_what_is_only_tried_is_recorded_and_counted_apart(replica: Replica) -> None:
+    """A record tells why something was done, and beside it why a rule in trial would have done something."""
+    acted = Reason(code=ReasonCode.STORY_MENTION, rule="story_mention", clauses=("SM-6",))
+    tried = Reason(code=ReasonCode.BURST, rule="burst", clauses=("VT-1.5",), shadow=True)
+    governed = [Governed(message("a"), (acted, tried)), Governed(message("b"), (tried,))]
+    replica.write(delivery(ACME, *governed))
+    with replica.store.reading() as tx:
+        (commit,) = decisions.read(tx, ACME.id)
+        counted = tx.execute(select(accounts.counters.c.reason, accounts.counters.c.count)).all()
+    one, other = chain.decode(commit.decisions)
+    assert one.reasons == (("story_mention", "story_mention", ("SM-6",)),)
+    assert one.shadow == other.shadow == (("burst", "burst", ("VT-1.5",)),)
+    assert other.reasons == ()
+    assert sorted(map(tuple, counted)) == [("", 1), ("story_mention", 1)]
+
+
+def test_records_that_know_of_no_trial_are_still_read() -> None:
+    """What an earlier version wrote has a field less."""
+    fields = list(msgspec.structs.astuple(record(1)))[:-1]
+    assert chain.decode(msgspec.msgpack.encode([fields])) == [record(1)]
 
 
 @pytest.mark.parametrize("damage", ["altered", "dropped", "last dropped", "all dropped"])
