@@ -130,6 +130,13 @@ class Metrics:
         self.queued = self._histogram("queued_seconds", "Waiting for the writer", _SECONDS)
         self.commits = self._histogram("commit_seconds", "One transaction, with its fsync", _SECONDS)
         self.batches = self._histogram("batch_deliveries", "Deliveries in one transaction", _EVENTS)
+        self.sends = self._counter("sends", "What became of texts on their way out", *tenant, "state", "failure")
+        self.outbox = self._gauge("outbox", "Texts that are not done, by state", "tenant", "state")
+        self.overdue = self._gauge("outbox_overdue_seconds", "How long the first of them is due", "tenant")
+        self.out_of_service = self._gauge(
+            "sender_out_of_service", "1 while a sender, or a whole connector, is left alone", *tenant, "account"
+        )
+        self.send_seconds = self._histogram("send_seconds", "One call to a provider", _SECONDS)
         Info("sluicegate_build", "Versions", registry=self.registry).info(
             {"version": version, "python": platform.python_version()}
         )

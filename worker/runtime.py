@@ -9,7 +9,7 @@ import queue
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import FrameType
@@ -19,7 +19,9 @@ from connectors.contract import SignedRequest
 from connectors.registry import CONNECTORS
 from policies.message import Instant
 from worker.admin import Views, admin_app
+from worker.egress.client import Client
 from worker.errors import Unavailable
+from worker.inbound import Committed
 from worker.intake.admission import Route, examine
 from worker.intake.app import Found, Intake, Limits, Listeners
 from worker.intake.protocol import Guard, GuardedConfig
@@ -33,6 +35,9 @@ from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened, SingleProcess, open_all, prepare_data_directory
 from worker.settings import SECRET_PREFIX, Settings
+from worker.sms.calls import Calls
+from worker.sms.delivery import Delivery
+from worker.sms.reports import Reports
 from worker.status import StoreProbe, disk, tenants_status, version, versions
 from worker.store.callbacks import find_callback, record_callback
 from worker.store.checkpoint import Checkpointer
@@ -56,12 +61,22 @@ def wall_clock() -> Instant:
 class Runtime:
     """A worker. ``start``, then ``stop``; or ``run``, which lives until a signal ends it."""
 
-    def __init__(self, settings: Settings, log: Log, clock: Callable[[], Instant] = wall_clock) -> None:
-        """Build everything and listen, but serve nobody yet. Raises ConfigurationError or Unavailable."""
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        clock: Callable[[], Instant] = wall_clock,
+        show: Callable[[bytes], None] = lambda _shown: None,
+    ) -> None:
+        """Build everything and listen, but serve nobody yet. Raises ConfigurationError or Unavailable.
+
+        ``show`` is given, as JSON, what the console connector would send.
+        """
         self.settings = settings
         self.log = log
         self.metrics = Metrics(version())
         self.observer = Observer(log, self.metrics, clock)
+        self._show = show
         self._draining = False
         with ExitStack() as resources:
             self._build(resources, clock)
@@ -75,6 +90,7 @@ class Runtime:
         resources.callback(SingleProcess(self.opened.store).release)
         self.checkpointer = Checkpointer(self.opened.store)
         self.intake = self._intake(clock)
+        self.delivery = self._delivery(resources)
         self.ledger = self._ledger(clock)
         self.intake.submit = self.ledger.submit
         self.tenants = TenantsInForce(tenant_source(settings), self._tenants_changed)
@@ -107,6 +123,7 @@ class Runtime:
         self.tenants.reload(forced=True)
         self.checkpointer.start()
         self.ledger.start()
+        self.delivery.start()
         self.schedule.start()
         self.listeners.start()
         self._say(Phase.READY)
@@ -117,8 +134,10 @@ class Runtime:
         self._say(Phase.DRAINING)
         deadline = time.monotonic() + self.settings.drain_seconds
         self.schedule.stop()
+        self.delivery.cease()
         answered = self.listeners.drain(self.settings.drain_seconds)
-        return self.ledger.stop(max(deadline - time.monotonic(), _LOOK_SECONDS)) and answered
+        sent = self.delivery.stop(max(deadline - time.monotonic(), _LOOK_SECONDS))
+        return self.ledger.stop(max(deadline - time.monotonic(), _LOOK_SECONDS)) and answered and sent
 
     def stop(self) -> bool:
         """Drain, then end. Whether everything that had been taken was finished."""
@@ -152,7 +171,7 @@ class Runtime:
     @property
     def alive(self) -> bool:
         """Whether the threads run that everything depends on."""
-        return self.ledger.alive and self.listeners.alive
+        return self.ledger.alive and self.listeners.alive and self.delivery.alive
 
     def ready(self) -> Mapping[str, bool]:
         """What this process needs to serve."""
@@ -175,6 +194,7 @@ class Runtime:
                 "oldest_seconds": round(self.intake.oldest_seconds, 3),
                 "bytes_in_flight": self.intake.bytes_in_flight,
             },
+            "sending": self.delivery.status(),
             "log_lines_dropped": sum(self.log.lost.values()),
             "tenants": tenants_status(tenants, self.observer),
             "problems": [str(problem) for problem in tenants.problems],
@@ -198,12 +218,26 @@ class Runtime:
             self.opened.store,
             self.opened.keyring,
             answers=self.intake.answers,
-            committed=self.observer.committed,
+            committed=self._committed,
             failed=self.observer.failed,
             examine=partial(examine, report=partial(self.observer.fault, Place.INTAKE)),
             between_batches=self.checkpointer.between_batches,
             clock=clock,
             capacity=self.settings.queue_size,
+        )
+
+    def _delivery(self, resources: ExitStack) -> Delivery:
+        settings = self.settings
+        client = Client(settings.egress_networks)
+        resources.callback(client.close)
+        return Delivery(
+            self.opened.store,
+            self.opened.keyring,
+            Calls(client, settings.send_seconds, self._show),
+            Reports(self.log, self.metrics, self.observer),
+            lambda: self.tenants.current,
+            threads=settings.send_threads,
+            unknown_seconds=settings.unknown_seconds,
         )
 
     def _listeners(self) -> Listeners:
@@ -252,8 +286,13 @@ class Runtime:
 
     # -- what happens ------------------------------------------------------------------------------------
 
+    def _committed(self, batch: Sequence[Committed]) -> None:
+        self.observer.committed(batch)
+        self.delivery.heard(batch)
+
     def _tenants_changed(self, tenants: Tenants) -> None:
         self.intake.serve(tenants)
+        self.delivery.configured(tenants)
         self.observer.tenants(tenants)
         self._say(Phase.TENANTS_LOADED)
 

@@ -68,6 +68,7 @@ class Place(StrEnum):
 
     INTAKE = "intake"
     CALLBACK = "callback"
+    SENDING = "sending"
     WRITER = "writer"
     OBSERVER = "observer"
     JOB = "job"
@@ -167,6 +168,43 @@ class CallbackLine(Line, frozen=True, kw_only=True, tag="callback"):
     callback: str
 
 
+class SendLine(Line, frozen=True, kw_only=True, tag="send"):
+    """Something became of a text on its way to a provider.
+
+    ``state`` is that of its row (``queued``: it is tried again; ``unknown``: nobody knows whether it was sent), or
+    ``reported`` where the provider says later that it did not deliver it. ``failure`` and ``code`` (the provider's number)
+    say why, ``reasons`` why the last check stopped it. ``sequence`` and ``head`` are the end of the tenant's decision
+    chain where something was decided. Microseconds: from when it was due to the claim, the call, writing it down.
+    """
+
+    weight: ClassVar[Weight] = Weight.MIDDLE
+
+    tenant: str
+    connector: str
+    account: str
+    ref: str
+    state: str
+    failure: str
+    code: int
+    attempt: int
+    reasons: tuple[Reason, ...]
+    sequence: int
+    head: str
+    waited_us: int
+    call_us: int
+    record_us: int
+
+
+class SenderLine(Line, frozen=True, kw_only=True, tag="sender"):
+    """A sender (``account``), or a whole connector ("" for it), sends no more for a while, or again; and why."""
+
+    tenant: str
+    connector: str
+    account: str
+    in_service: bool
+    why: str
+
+
 class LifecycleLine(Line, frozen=True, kw_only=True, tag="lifecycle"):
     """The process came to a new phase. ``listening`` are its own addresses; ``pending`` deliveries wait."""
 
@@ -228,6 +266,8 @@ LINES: tuple[type[Line], ...] = (
     RefusalLine,
     HandshakeLine,
     CallbackLine,
+    SendLine,
+    SenderLine,
     LifecycleLine,
     ConfigurationLine,
     JobLine,
