@@ -1,6 +1,7 @@
 """Token buckets in the database: whatever number of replicas take from one, its rate holds.
 
-A bucket holds one token at most: nothing is saved up, so that no window of the rate's length sees more than the rate.
+A bucket of ``n`` messages a window saves up ``b`` tokens and gains ``n - b + 1`` a window: so no window, wherever it begins,
+sees more than ``n``. With a tenth of ``n`` saved up, who comes by every tenth of a window misses little.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SET: Final = (
 def hold(tx: Connection, tenant: str, names: Collection[bytes]) -> None:
     """Lock these buckets until the transaction ends. Who takes from several holds them all first, or may wait in a ring."""
     ordered = sorted(set(names))
-    missing = [{"tenant": tenant, "name": name, "tokens": TOKEN, "filled_at": 0} for name in ordered]
+    missing = [{"tenant": tenant, "name": name, "tokens": 0, "filled_at": 0} for name in ordered]
     insert_missing(tx, buckets, missing)
     for _ in select_in(tx, buckets.c.name, tenant, ordered, lock=True):
         pass
@@ -59,12 +60,23 @@ def fill(tokens: int, filled_at: Instant, rate: Rate, now: Instant) -> tuple[int
     """
     if filled_at - now > _BEHIND:
         return min(tokens, 0), now
-    gained = max(now - filled_at, 0) * rate.messages // rate.seconds
-    if tokens + gained >= TOKEN:
-        return TOKEN, max(now, filled_at)
+    gained = max(now - filled_at, 0) * _gain(rate) // rate.seconds
+    most = _saved(rate) * TOKEN
+    if tokens + gained >= most:
+        return most, max(now, filled_at)
     return tokens + gained, filled_at + _time_for(gained, rate)
+
+
+def _saved(rate: Rate) -> int:
+    """How many tokens a bucket holds at most."""
+    return 1 + rate.messages // 10
+
+
+def _gain(rate: Rate) -> int:
+    """How many tokens it gains in a window."""
+    return rate.messages - _saved(rate) + 1
 
 
 def _time_for(tokens: int, rate: Rate) -> int:
     """How many microseconds so much takes, rounded up."""
-    return -(-tokens * rate.seconds // rate.messages)
+    return -(-tokens * rate.seconds // _gain(rate))
