@@ -18,18 +18,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 import pytest
 
-from connectors import meta
+from connectors import meta, registry, sample
 from connectors.contract import Connector, Credentials, SignedRequest, WebhookAnswer, WebhookRequest
 from policies.event import (
     AccountAspect,
     AccountChanged,
     AccountState,
+    DeliveryReported,
+    DeliveryStatus,
     Event,
     MessageReceived,
     Noted,
@@ -48,7 +50,7 @@ from policies.tenant import TenantPolicy
 from tests.collected import Collected
 from worker.inbound import Answer, Answers, Delivery, Posted
 from worker.intake import protocol
-from worker.intake.admission import MOST_EMPTY, TOO_MANY, Route, examine
+from worker.intake.admission import MOST_EMPTY, TOO_MANY, Route, admit, asked, examine
 from worker.intake.app import LARGE_BODY, SMALL_BODY, Found, Intake, Limits, Listeners
 from worker.intake.protocol import Guard, GuardedConfig
 from worker.log.lines import FaultLine, HandshakeLine, Place, Refusal, RefusalLine
@@ -121,7 +123,9 @@ X = msgspec.structs.replace(
     handshake=_failing_handshake,
     signed_request=None,
 )
-CONNECTORS = {"whatsapp": WHATSAPP, "x": X}
+TWILIO = registry.CONNECTORS["sms-twilio"]
+CONNECTORS = {"whatsapp": WHATSAPP, "x": X, "sms-twilio": TWILIO}
+PUBLIC_URL = "https://hooks.example.org"
 
 CREDENTIALS = Credentials(signing_secrets=(SECRET, PREVIOUS), verify_tokens=(TOKEN,))
 
@@ -208,9 +212,7 @@ class House:
             answer_seconds=changed.get("answer_seconds", 5),
             retry_after_seconds=7,
         )
-        self.intake = Intake(
-            CONNECTORS, limits, self.observer, self.callbacks, lambda: NOW, "https://hooks.example.org"
-        )
+        self.intake = Intake(CONNECTORS, limits, self.observer, self.callbacks, lambda: NOW, PUBLIC_URL)
         self.intake.submit = self.ledger.submit
         self.ledger.report = partial(self.observer.fault, Place.INTAKE)
         self.ledger.answers = self.intake.answers
@@ -319,6 +321,81 @@ def test_an_authentic_delivery_is_answered_after_its_commit(house: House) -> Non
     assert [type(item.event) for item in delivery.events] == [MessageReceived]
     assert house.intake.bytes_in_flight == 0
     assert "server" not in answer.headers
+
+
+OURS = "0123456789abcdef0123456789abcdef"
+ECHO = f"/webhooks/small/sms-twilio?ref={OURS}"
+
+
+def post_form(house: House, path: str, signed_for: str = "", **fields: str) -> httpx.Response:
+    """A report of Twilio's about a text of account "1", signed for the public address (or another)."""
+    given = {"MessageSid": "SM1", "MessageStatus": "delivered", "From": "1", "To": "+12025550123"} | fields
+    body = urlencode(given).encode()
+    headers = sample.signed(TWILIO, body, SECRET, url=signed_for or PUBLIC_URL + path)
+    return house.client.post(path, content=body, headers=headers)
+
+
+def test_twilio_is_answered_without_a_word(house: House) -> None:
+    """What stands in the answer to a text is sent to its sender as a text."""
+    answer = post_form(
+        house, "/webhooks/small/sms-twilio", Body="hello", SmsStatus="received", MessageStatus="", To="1"
+    )
+    assert (answer.status_code, answer.text) == (200, "<Response/>")
+    assert answer.headers["content-type"].startswith("text/xml")
+
+
+def test_a_signature_over_the_address_is_checked_with_the_public_one(house: House) -> None:
+    """Not with the one that this listener was called by, nor with a Host that the sender chose."""
+    assert post_form(house, ECHO).status_code == 200
+    for wrong in (f"http://127.0.0.1:{house.port}{ECHO}", f"{PUBLIC_URL}/webhooks/acme/sms-twilio"):
+        assert post_form(house, ECHO, signed_for=wrong).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "ours"),
+    [
+        (f"?ref={OURS}", OURS),
+        (f"?a=b&ref={OURS}", OURS),
+        ("", ""),
+        ("?ref=", ""),
+        (f"?ref={OURS.upper()}", ""),
+        (f"?ref={OURS}0", ""),
+        ("?ref=%00", ""),
+        ("?" + "a=b&" * 40 + f"ref={OURS}", ""),
+    ],
+)
+def test_our_id_comes_back_in_a_signed_address(house: House, query: str, ours: str) -> None:
+    """A report names our text by the address that Twilio was given for it; anything else there is nothing."""
+    assert post_form(house, "/webhooks/small/sms-twilio" + query).status_code == 200
+    (delivery,) = house.ledger.taken
+    (event,) = (item.event for item in delivery.events)
+    assert isinstance(event, DeliveryReported)
+    assert event.ours == ours
+
+
+def test_an_address_that_is_not_signed_names_nothing() -> None:
+    """Anybody can add a parameter to it."""
+    source = TenantConnector(
+        connector=msgspec.structs.replace(
+            TWILIO, signs_url=False, verify=lambda _request, _credentials: None
+        ),
+        accounts=frozenset({"1"}),
+        credentials=CREDENTIALS,
+    )
+    tenant = msgspec.structs.replace(_tenant("acme"), connectors={"sms-twilio": source})
+    route = Route(tenant_id="acme", connector="sms-twilio", tenant=tenant, source=source)
+    request = asked(route, {}, f"ref={OURS}".encode(), b"MessageSid=SM1&MessageStatus=sent&From=1", NOW)
+    posted = admit(route, request, None, _raise)
+    assert isinstance(posted, Posted)
+    delivery = examine(posted, _raise)
+    assert delivery is not None
+    assert [item.event for item in delivery.events] == [
+        DeliveryReported(account="1", message_id="SM1", status=DeliveryStatus.SENT, occurred_at=NOW)
+    ]
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_the_previous_secret_of_the_ring_still_signs(house: House) -> None:
