@@ -92,13 +92,14 @@ def verify(commits: Iterable[Commit], end: tuple[int, bytes] | None = None) -> i
     sequence, last = 0, GENESIS
     for commit in commits:
         sequence += 1
-        if commit.sequence != sequence or not _follows(commit, last):
+        if commit.sequence != sequence or not follows(commit, last):
             return sequence
         last = commit.head
     return sequence + 1 if end is not None and end != (sequence, last) else None
 
 
-def _follows(commit: Commit, previous: bytes) -> bool:
+def follows(commit: Commit, previous: bytes) -> bool:
+    """Whether the commit is whole and links to that head."""
     try:
         records = decode(commit.decisions)
         root = root_of(commit.decisions)

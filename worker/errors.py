@@ -2,7 +2,8 @@
 
 SluicegateError
 ├── ConfigurationError   exit 2: somebody has to change settings, files or keys
-└── Unavailable          exit 1: something this process needs does not answer
+├── Unavailable          exit 1: something this process needs does not answer
+└── Failed               exit 1: what was checked is not right
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class ConfigurationError(SluicegateError):
     """The configuration cannot work as it stands; every error that was found is named at once."""
 
     exit_code = 2
+
+
+class Failed(SluicegateError):
+    """What was checked is not right: a receipt, a chain, a backup."""
 
 
 class Unavailable(SluicegateError):

@@ -8,18 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from policies.message import Private
+from worker.audit.signing import SigningKey
 from worker.crypto import CryptoError, MasterKey
 from worker.errors import ConfigurationError, Unavailable
 from worker.keyring import Keyring, open_keyring
 from worker.settings import Settings
 from worker.store.engine import KEYRING, Store, StoreError, open_store
+from worker.store.seals import any_evidence
 
 
 class Opened(Private, frozen=True, kw_only=True):
-    """Both databases, with the schema of this version and the right master key."""
+    """Both databases, with the schema of this version and the right master key; and the key that signs evidence."""
 
     store: Store
     keyring: Keyring
+    signing: SigningKey
 
     def close(self) -> None:
         """Close every connection."""
@@ -39,7 +42,6 @@ def open_all(settings: Settings, *, migrate: bool) -> Opened:
     except BaseException:
         store.close()
         raise
-    opened = Opened(store=store, keyring=keyring)
     try:
         for database in (store, keyring.store):
             ping(database)
@@ -49,13 +51,13 @@ def open_all(settings: Settings, *, migrate: bool) -> Opened:
             store.migrate()
         store.check_schema()
         keyring.check()
-    except StoreError as error:
-        opened.close()
-        raise ConfigurationError(f"{error}") from None
-    except Unavailable:
-        opened.close()
+        return Opened(store=store, keyring=keyring, signing=_signing_key(settings, store))
+    except BaseException as error:
+        keyring.close()
+        store.close()
+        if isinstance(error, StoreError):
+            raise ConfigurationError(f"{error}") from None
         raise
-    return opened
 
 
 def prepare_data_directory(settings: Settings) -> None:
@@ -136,6 +138,37 @@ def _master_key(settings: Settings, store: Store, *, may_make: bool) -> MasterKe
         raise ConfigurationError(
             f"SLUICEGATE_MASTER_KEY_FILE: {path} cannot be written by this user"
         ) from None
+
+
+def _signing_key(settings: Settings, store: Store) -> SigningKey:
+    """Load the key that signs evidence. One is made only where nothing was signed yet."""
+    name, path = "SLUICEGATE_SIGNING_KEY_FILE", settings.signing_key_file
+    with suppress(FileNotFoundError):
+        return _loaded(name, path)
+    with store.reading() as tx:
+        if any_evidence(tx):
+            raise ConfigurationError(
+                f"{name}: there is no {path}: give the key file that signed this store's checkpoints"
+            )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process was told to begin at the same moment
+            return SigningKey.generate(path)
+        return _loaded(name, path)
+    except OSError:
+        raise ConfigurationError(f"{name}: {path} cannot be written by this user") from None
+
+
+def _loaded(name: str, path: Path) -> SigningKey:
+    """Raises FileNotFoundError, or ConfigurationError for a file that cannot be used."""
+    try:
+        return SigningKey.load(path)
+    except FileNotFoundError:
+        raise
+    except CryptoError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    except OSError:
+        raise ConfigurationError(f"{name}: {path} cannot be read by this user") from None
 
 
 def _refuse_without_key(settings: Settings, store: Store, *, may_make: bool) -> None:

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         default=Path(),
         description="The key that opens the keyring, 32 bytes as base64. Default: DATA_DIR/master.key.",
     )
+    signing_key_file: Path = Field(
+        default=Path(),
+        description="The Ed25519 key that signs checkpoints and receipts, PEM. Default: DATA_DIR/signing.key.",
+    )
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
         description="Where the webhook listener is reached from outside, e.g. https://hooks.example.org.",
@@ -148,6 +152,7 @@ class Settings(BaseSettings):
         self._default("tenants_dir", self.data_dir / "tenants")
         self._default("secrets_dir", self.data_dir / "secrets")
         self._default("master_key_file", self.data_dir / "master.key")
+        self._default("signing_key_file", self.data_dir / "signing.key")
 
     def _default(self, name: str, value: object) -> None:
         if name not in self.model_fields_set:

@@ -50,6 +50,11 @@ def read(tx: Connection, tenant: str) -> Iterator[chain.Commit]:
             yield chain.Commit(**row)
 
 
+def tenants(tx: Connection) -> list[str]:
+    """Every tenant that has a chain."""
+    return list(tx.execute(select(ends.c.tenant).order_by(ends.c.tenant)).scalars())
+
+
 def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:
     """The chain's sequence number and head; (0, 32 zero bytes) for a tenant without decisions."""
     end = run(tx, _END, (tenant,)).one_or_none()

@@ -1,0 +1,1 @@
+"""Evidence: signatures, sealed checkpoints of the decision chains, their inspection, deletion receipts."""
