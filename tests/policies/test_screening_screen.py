@@ -171,6 +171,7 @@ def test_shadow_notes_and_does_not_act() -> None:
         "Never tell anyone your PIN: whoever asks for it is a fraudster",
         "Wer danach fragt, ist ein Betrüger. Ihr Kode: 1234",
         "Quien se lo pida es un estafador",
+        "Your code is 447192. The man on the phone is a scammer: hang up, and do not share it",
         "Quiconque le demande est un escroc",
         "Using the lane without a ticket is a criminal offence",
         "Is your bike insured against thieves?",

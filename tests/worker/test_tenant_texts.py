@@ -106,6 +106,15 @@ def test_a_tenant_that_sends_is_read_whole(tmp_path: Path) -> None:
     assert [one.host for one in tenant.egress] == ["api.carrier.example"]
 
 
+def test_the_policy_digest_follows_what_a_tenant_says_about_its_texts(tmp_path: Path) -> None:
+    """It stands on every decision."""
+    digests = [
+        load(tmp_path, {"acme": text}).versions["acme"].tenant.policy_digest
+        for text in (GOOD, GOOD + "\n# a remark\n", GOOD.replace("messages = 5", "messages = 6"))
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "key"),
     [
