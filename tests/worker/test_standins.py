@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,6 +31,7 @@ from connectors.contract import (
 from connectors.registry import CONNECTORS
 from policies.event import DeliveryReported, Event, Failure, MessageReceived
 from policies.event import DeliveryStatus as Status
+from worker.egress.client import Client
 from worker.standins import telnyx
 from worker.standins.callbacks import NotLoopback
 from worker.standins.catalogue import STANDINS
@@ -42,6 +45,10 @@ TEMPLATE = '{"to": "{recipient}", "from": "{sender}", "text": "{text}", "id": "{
 ECHOING = {"sms-twilio", "sms-vonage", "sms-telnyx", "sms-http"}
 
 
+UNSHARED = httpx.Limits(max_keepalive_connections=0)
+NAMING_SENDERS = {"sms-twilio", "sms-vonage", "sms-telnyx"}
+
+
 class Side(NamedTuple):
     """How a tenant of the stand-in's account configures its connector."""
 
@@ -50,6 +57,7 @@ class Side(NamedTuple):
 
 
 SIDES = {
+    "sms-genesys": Side({"client_id": KEY}, "client_secret"),
     "sms-twilio": Side({"account_sid": KEY}, "auth_token"),
     "sms-vonage": Side({"api_key": KEY}, "api_secret"),
     "sms-telnyx": Side({}, "api_key"),
@@ -72,16 +80,26 @@ def outbound(name: str) -> Outbound:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=0.3) as made:
+    with httpx.Client(trust_env=False, timeout=0.3, limits=UNSHARED) as made:
         yield made
 
 
 def sending(name: str, standin: StandIn, callback_url: str = "", **more: str) -> Sending:
     options, ring = SIDES[name]
     given = {key: value or "" for key, value in outbound(name).options.items()} | options
-    address = {"url": f"{standin.url}/send"} if name == "sms-http" else {"base_url": standin.url}
+    urls = {"url": f"{standin.url}/send", "base_url": standin.url, "login_url": standin.url}
+    own = {option: url for option, url in urls.items() if option in given}
     secrets = {ring: (SECRET.encode(),)}
-    return Sending(options=given | address | more, secrets=secrets, callback_url=callback_url)
+    return Sending(options=given | own | more, secrets=secrets, callback_url=callback_url)
+
+
+def authorised(client: httpx.Client, name: str, configured: Sending) -> Sending:
+    """With an access token, where the provider grants one."""
+    grant = outbound(name).grant
+    if grant is None:
+        return configured
+    token, _ = grant.read(carried(client, grant.build(configured))) or ("none", 0)
+    return msgspec.structs.replace(configured, bearer=token)
 
 
 def carried(client: httpx.Client, request: HttpRequest) -> HttpAnswer:
@@ -92,7 +110,7 @@ def carried(client: httpx.Client, request: HttpRequest) -> HttpAnswer:
 def sent(
     client: httpx.Client, name: str, standin: StandIn, text: Text = TEXT, callback_url: str = ""
 ) -> SendResult:
-    configured = sending(name, standin, callback_url)
+    configured = authorised(client, name, sending(name, standin, callback_url))
     request = outbound(name).build_request(text, configured)
     return outbound(name).read_result(carried(client, request), configured)
 
@@ -105,6 +123,39 @@ def test_a_right_request_is_accepted_with_the_words_as_they_were(client: httpx.C
         [taken] = standin.accepted
     assert result == Sent(id=taken.id)
     assert (taken.text, taken.recipient) == (TEXT.text, RECIPIENT)
+
+
+def test_a_token_that_was_taken_back_is_refused_until_another_is_granted(client: httpx.Client) -> None:
+    """As after a rotation at the provider, in the middle of a token's life."""
+    genesys = outbound("sms-genesys")
+    with StandIn(STANDINS["sms-genesys"], account()) as standin:
+        kept = authorised(client, "sms-genesys", sending("sms-genesys", standin))
+        standin.revoke()
+        answer = carried(client, genesys.build_request(TEXT, kept))
+        assert genesys.read_result(answer, kept) == Refused(failure=Failure.ACCOUNT)
+        assert isinstance(sent(client, "sms-genesys", standin), Sent)
+
+
+def test_a_conversation_that_is_open_is_a_reason_to_wait(client: httpx.Client) -> None:
+    """409 of Genesys Cloud."""
+    with StandIn(STANDINS["sms-genesys"], account()) as standin:
+        standin.then(Conduct(behaviour=Behaviour.ERROR, status=409))
+        assert sent(client, "sms-genesys", standin) == Refused(failure=Failure.BUSY)
+
+
+def test_twilio_lists_what_it_accepted(client: httpx.Client) -> None:
+    """So that a text whose answer was lost is found, and one that never came is not."""
+    twilio = outbound("sms-twilio")
+    assert twilio.lookup is not None
+    with StandIn(STANDINS["sms-twilio"], account()) as standin:
+        configured, at = sending("sms-twilio", standin), time.time_ns() // 1000
+        question = twilio.lookup.build(TEXT, at, configured)
+        assert twilio.lookup.read(TEXT, at, carried(client, question)) is None
+        standin.then(Conduct(behaviour=Behaviour.RESETTING_AFTER))
+        with pytest.raises(httpx.TransportError):
+            sent(client, "sms-twilio", standin)
+        [taken] = standin.accepted
+        assert twilio.lookup.read(TEXT, at, carried(client, question)) == Sent(id=taken.id)
 
 
 def test_what_was_accepted_twice_shows_as_twice(client: httpx.Client) -> None:
@@ -139,7 +190,7 @@ def test_what_the_provider_would_refuse_is_refused(
     assert isinstance(result, Refused)
     if changed.get("secret"):
         assert result.failure is Failure.ACCOUNT
-    if changed.get("senders") and name != "sms-http":
+    if changed.get("senders") and name in NAMING_SENDERS:
         assert result.failure is Failure.SENDER
 
 
@@ -179,12 +230,31 @@ def test_it_misbehaves_as_told_and_notes_what_was_sent_all_the_same(
 
 
 @every_side
+def test_an_answer_that_comes_twice_is_not_taken_for_the_next_text_s(name: str) -> None:
+    """The worker's own client, text upon text: each is known by the id that the provider gave to it."""
+    client = Client(allowed=(ip_network("127.0.0.0/8"),))
+    with StandIn(STANDINS[name], account()) as standin, closing(client):
+        standin.conduct = Conduct(behaviour=Behaviour.TWICE)
+        configured = sending(name, standin)
+        grant = outbound(name).grant
+        if grant is not None:
+            granted = grant.read(client.send(grant.build(configured), {"127.0.0.1"}, 5.0))
+            configured = msgspec.structs.replace(configured, bearer=granted[0] if granted else "none")
+        results = []
+        for number in range(8):
+            text = msgspec.structs.replace(TEXT, id=f"{number:032x}")
+            answer = client.send(outbound(name).build_request(text, configured), {"127.0.0.1"}, 5.0)
+            results.append(outbound(name).read_result(answer, configured))
+    assert results == [Sent(id=taken.id) for taken in standin.accepted]
+
+
+@every_side
 def test_an_answer_that_nobody_understands_is_no_success(client: httpx.Client, name: str) -> None:
     """A page of HTML with status 200, as captive portals answer; the template's tenant has to ask for more than 200."""
     with StandIn(STANDINS[name], account()) as standin:
         standin.then(Conduct(behaviour=Behaviour.GARBLED))
         more = {"success_pattern": '"id"'} if name == "sms-http" else {}
-        configured = sending(name, standin, **more)
+        configured = authorised(client, name, sending(name, standin, **more))
         answer = carried(client, outbound(name).build_request(TEXT, configured))
     assert outbound(name).read_result(answer, configured) == Unknown()
 

@@ -21,8 +21,9 @@ MOST_BYTES: Final = 1 << 20
 
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS = 64
-_IDLE_SECONDS = 4.0
-"""Short: a provider that closes an idle connection just when it is used leaves a text whose fate is unknown."""
+_IDLE_CONNECTIONS = 0
+"""Every call has a connection of its own. A provider, or a proxy before it, that answers twice would else answer the
+next text with the id of the last; and one that closes an idle connection just when it is used leaves a doubt."""
 
 # Another host's name beside the declared one would reach it behind the same front; framing is ours.
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade"})
@@ -121,8 +122,7 @@ class _Transport(httpx.BaseTransport):
         self._pool = httpcore.ConnectionPool(
             ssl_context=certificates,
             max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
+            max_keepalive_connections=_IDLE_CONNECTIONS,
             network_backend=backend,
         )
 

@@ -31,6 +31,7 @@ from worker.standins.provider import (
 
 MOST_CHARACTERS: Final = 765
 TOKEN_SECONDS: Final = 86_400
+_CODES: Final = {409: "conversation.active", 429: "too.many.requests.retry.after"}
 _INTEGRATION: Final = "00000000-0000-4000-8000-00000000c0de"
 _WORDS: Final = {
     DeliveryStatus.SENT: "Sent",
@@ -143,7 +144,7 @@ GENESYS: Final = Provider(
     sends=re.compile(r"POST /api/v2/conversations/messages/agentless"),
     take=_take,
     answer=_answer,
-    refuse=lambda _code, status: _error(status, "too.many.requests" if status == 429 else "bad.request"),
+    refuse=lambda _code, status: _error(status, _CODES.get(status, "bad.request")),
     report=_report,
     inbound=_inbound,
     other=_other,
