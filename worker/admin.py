@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,8 +29,8 @@ class Views(Private, frozen=True, kw_only=True):
     status: Callable[[], Mapping[str, Any]]
 
 
-def admin_app(views: Views) -> Starlette:
-    """The admin listener's application."""
+def admin_app(views: Views, more: Sequence[Route] = ()) -> Starlette:
+    """The admin listener's application; ``more`` are the routes of the programming interface."""
 
     def metrics(_request: Request) -> Response:
         return Response(views.metrics(), headers={"content-type": CONTENT_TYPE})
@@ -47,7 +47,7 @@ def admin_app(views: Views) -> Starlette:
         return _json(views.status())
 
     pages = {"/metrics": metrics, "/livez": livez, "/readyz": readyz, "/status": status}
-    app = Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
+    app = Starlette(routes=[*(Route(path, page, methods=["GET"]) for path, page in pages.items()), *more])
     # Its redirect would lead to wherever the Host header says.
     app.router.redirect_slashes = False
     return app

@@ -117,6 +117,9 @@ class Metrics:
         self.callbacks = self._counter(
             "callbacks", "Deauthorise and data-deletion callbacks", *tenant, "callback"
         )
+        self.calls = self._counter(
+            "api_calls", "Calls of the programming interface", "tenant", "call", "status"
+        )
         self.faults = self._counter("faults", "Unexpected exceptions caught", "place")
         self.jobs = self._counter("jobs", "Runs of scheduled jobs", "job", "outcome")
         self.handshakes = self._gauge(
@@ -130,11 +133,16 @@ class Metrics:
         self.queued = self._histogram("queued_seconds", "Waiting for the writer", _SECONDS)
         self.commits = self._histogram("commit_seconds", "One transaction, with its fsync", _SECONDS)
         self.batches = self._histogram("batch_deliveries", "Deliveries in one transaction", _EVENTS)
-        self.sends = self._counter("sends", "What became of texts on their way out", *tenant, "state", "failure")
+        self.sends = self._counter(
+            "sends", "What became of texts on their way out", *tenant, "state", "failure"
+        )
         self.outbox = self._gauge("outbox", "Texts that are not done, by state", "tenant", "state")
         self.overdue = self._gauge("outbox_overdue_seconds", "How long the first of them is due", "tenant")
         self.out_of_service = self._gauge(
-            "sender_out_of_service", "1 while a sender, or a whole connector, is left alone", *tenant, "account"
+            "sender_out_of_service",
+            "1 while a sender, or a whole connector, is left alone",
+            *tenant,
+            "account",
         )
         self.send_seconds = self._histogram("send_seconds", "One call to a provider", _SECONDS)
         Info("sluicegate_build", "Versions", registry=self.registry).info(

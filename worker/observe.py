@@ -9,6 +9,7 @@ from policies.message import Instant
 from worker.inbound import Committed, Disposition, Settled
 from worker.log.faults import fault
 from worker.log.lines import (
+    ApiLine,
     CallbackLine,
     ConfigurationLine,
     DecisionLine,
@@ -86,6 +87,14 @@ class Observer:
         """A deauthorise or data-deletion callback was recorded."""
         self._metrics.callbacks.add(1, tenant, connector, callback)
         self._log.emit(CallbackLine(tenant=tenant, connector=connector, callback=callback))
+
+    def called(self, call: str, tenant: str, key: str, status: int, why: str, texts: int) -> None:
+        """The programming interface answered a call. Tenant and key are those of a key that is in force, or empty."""
+        self._metrics.calls.add(1, tenant, call, str(status))
+        level = Level.WARNING if status in {401, 403, 503} else Level.INFO
+        self._log.emit(
+            ApiLine(level=level, tenant=tenant, key=key, call=call, status=status, why=why, texts=texts)
+        )
 
     def job(self, name: str, microseconds: int) -> None:
         """A scheduled job ran."""

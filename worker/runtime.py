@@ -19,6 +19,8 @@ from connectors.contract import SignedRequest
 from connectors.registry import CONNECTORS
 from policies.message import Instant
 from worker.admin import Views, admin_app
+from worker.api.app import Api
+from worker.api.calls import Services
 from worker.egress.client import Client
 from worker.errors import Unavailable
 from worker.inbound import Committed
@@ -37,6 +39,7 @@ from worker.opening import Opened, SingleProcess, open_all, prepare_data_directo
 from worker.settings import SECRET_PREFIX, Settings
 from worker.sms.calls import Calls
 from worker.sms.delivery import Delivery
+from worker.sms.outbound import Outbound
 from worker.sms.reports import Reports
 from worker.status import StoreProbe, disk, tenants_status, version, versions
 from worker.store.callbacks import find_callback, record_callback
@@ -94,6 +97,8 @@ class Runtime:
         self.ledger = self._ledger(clock)
         self.intake.submit = self.ledger.submit
         self.tenants = TenantsInForce(tenant_source(settings), self._tenants_changed)
+        self.api = self._api(clock)
+        resources.callback(self.api.close)
         self._probe = StoreProbe(self.opened.store)
         resources.callback(self._probe.close)
         self._watch()
@@ -240,13 +245,24 @@ class Runtime:
             unknown_seconds=settings.unknown_seconds,
         )
 
+    def _api(self, clock: Callable[[], Instant]) -> Api:
+        store, keyring = self.opened.store, self.opened.keyring
+        outbound = Outbound(store, keyring, clock, self._committed)
+        return Api(
+            Services(store=store, keyring=keyring, outbound=outbound),
+            tenants=lambda: self.tenants.current,
+            in_service=lambda: not self._draining,
+            observer=self.observer,
+            retry_after_seconds=self.settings.retry_after_seconds,
+        )
+
     def _listeners(self) -> Listeners:
         webhooks, admin = self._sockets
         views = Views(metrics=self.metrics.page, ready=self.ready, status=self.status)
         return Listeners(
             self.intake,
             (self._config(self.intake, self.settings.max_connections), webhooks),
-            (self._config(admin_app(views), _ADMIN_CONNECTIONS), admin),
+            (self._config(admin_app(views, self.api.routes), _ADMIN_CONNECTIONS), admin),
             partial(log_bridge.install_on_loop, self.log),
         )
 

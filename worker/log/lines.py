@@ -69,6 +69,7 @@ class Place(StrEnum):
     INTAKE = "intake"
     CALLBACK = "callback"
     SENDING = "sending"
+    API = "api"
     WRITER = "writer"
     OBSERVER = "observer"
     JOB = "job"
@@ -166,6 +167,21 @@ class CallbackLine(Line, frozen=True, kw_only=True, tag="callback"):
     tenant: str
     connector: str
     callback: str
+
+
+class ApiLine(Line, frozen=True, kw_only=True, tag="api"):
+    """One call of the programming interface.
+
+    ``tenant`` and ``key`` (its public prefix) are empty where the key was not in force; ``why`` is the first code of a
+    refusal, empty where there was none; ``texts`` counts those that the call was about.
+    """
+
+    tenant: str
+    key: str
+    call: str
+    status: int
+    why: str
+    texts: int
 
 
 class SendLine(Line, frozen=True, kw_only=True, tag="send"):
@@ -266,6 +282,7 @@ LINES: tuple[type[Line], ...] = (
     RefusalLine,
     HandshakeLine,
     CallbackLine,
+    ApiLine,
     SendLine,
     SenderLine,
     LifecycleLine,

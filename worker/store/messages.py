@@ -57,6 +57,11 @@ def load(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, Held
     return {row.key: held_from_row(row) for row in rows}
 
 
+def statuses(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """Message key → the rank of the highest status that was reported of it."""
+    return {row.key: row.status for row in select_in(tx, messages.c.key, tenant, sorted(keys))}
+
+
 def held_from_row(row: Any) -> Held:
     """A row of the message table as a record, content unread."""
     record = Record(

@@ -1,0 +1,180 @@
+"""The programming interface over HTTP: routes on the admin listener. No answer repeats what was sent.
+
+A call in order: is there room, whose key is it, may the key do this, the body within its bounds, JSON, fields, work. The
+loop reads bodies and nothing else; all that asks the store runs in threads of its own, so that probes and metrics of the
+same listener never wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from worker.api.access import Caller, authenticate
+from worker.api.calls import LOOK, SUBMIT, Asked, Call, Services, Told, as_json, first_code, refusal
+from worker.api.errors import problem
+from worker.api.openapi import DOCUMENT
+from worker.api.reading import MOST_BYTES
+from worker.log.lines import Place
+from worker.observe import Observer
+from worker.tenants.loading import Tenant, Tenants
+
+MOST_CALLS: Final = 32
+"""Calls at one time; one tenant has at most half of them while others call too."""
+
+MOST_BYTES_IN_FLIGHT: Final = 4 * MOST_BYTES
+
+_THREADS: Final = 4
+_JSON: Final = "application/json"
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_NOT_FOUND: Final = refusal(404, problem("not_found"))
+
+T = TypeVar("T")
+
+
+class Api:
+    """The calls and what they share. ``in_service``: whether calls are taken now; ``tenants``: those in force."""
+
+    def __init__(
+        self,
+        services: Services,
+        tenants: Callable[[], Tenants],
+        in_service: Callable[[], bool],
+        observer: Observer,
+        retry_after_seconds: int,
+    ) -> None:
+        self._services = services
+        self._tenants = tenants
+        self._in_service = in_service
+        self._observer = observer
+        self._retry_after = {"retry-after": str(retry_after_seconds)}
+        self._threads = ThreadPoolExecutor(_THREADS, "api")
+        self._calls: Counter[str] = Counter()
+        self._in_flight = 0
+        self._bytes = 0
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes, for the admin listener's application."""
+        return [
+            Route("/openapi.json", self._document, methods=["GET"]),
+            Route("/v1/tenants/{tenant}/sms", self._endpoint(SUBMIT), methods=["POST"]),
+            Route("/v1/tenants/{tenant}/sms/{id}", self._endpoint(LOOK), methods=["GET"]),
+        ]
+
+    def close(self) -> None:
+        """End the threads, after what they are doing."""
+        self._threads.shutdown()
+
+    # -- one call ------------------------------------------------------------------------------------------------------------
+
+    def _endpoint(self, call: Call) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await self._serve(call, request)
+
+        return endpoint
+
+    async def _serve(self, call: Call, request: Request) -> Response:
+        """Answer one call; whatever fails unexpectedly is a 503, and nothing was done."""
+        if self._in_flight >= MOST_CALLS or not self._in_service():
+            return self._answered(call, None, refusal(503, problem("busy")))
+        self._in_flight += 1
+        caller = None
+        try:
+            caller = await self._in_thread(authenticate, self._services.store, _key_of(request))
+            told = await self._admitted(call, caller, request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:  # noqa: BLE001 - never a 500, never a text from outside
+            self._observer.fault(Place.API, error)
+            told = refusal(503, problem("busy"))
+        finally:
+            self._in_flight -= 1
+        return self._answered(call, caller, told)
+
+    async def _admitted(self, call: Call, caller: Caller | None, request: Request) -> Told:
+        if caller is None:
+            return refusal(401, problem("unauthorized"))
+        if caller.tenant != request.path_params["tenant"]:
+            return _NOT_FOUND
+        if not any(map(caller.may, call.scopes)):
+            return refusal(403, problem("forbidden"))
+        tenant = self._tenant(caller.tenant)
+        if isinstance(tenant, Told):
+            return tenant
+        if self._calls[tenant.id] >= MOST_CALLS // 2 and self._in_flight > self._calls[tenant.id] + 1:
+            return refusal(503, problem("busy"))
+        self._calls[tenant.id] += 1
+        try:
+            return await self._work(call, caller, tenant, request)
+        finally:
+            self._calls[tenant.id] -= 1
+
+    def _tenant(self, id_: str) -> Tenant | Told:
+        tenants = self._tenants()
+        if id_ in tenants.versions:
+            return tenants.versions[id_].tenant
+        return refusal(503, problem("busy")) if id_ in tenants.refused else _NOT_FOUND
+
+    async def _work(self, call: Call, caller: Caller, tenant: Tenant, request: Request) -> Told:
+        id_ = request.path_params.get("id", "")
+        if not call.has_body:
+            return await self._in_thread(
+                call.work, self._services, Asked(tenant=tenant, caller=caller, id=id_)
+            )
+        if not _is_plain_json(request):
+            return refusal(415, problem("media_type"))
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                self._bytes += len(chunk)
+                if size > MOST_BYTES:
+                    return refusal(413, problem("too_large"))
+                if self._bytes > MOST_BYTES_IN_FLIGHT:
+                    return refusal(503, problem("busy"))
+                chunks.append(chunk)
+            asked = Asked(tenant=tenant, caller=caller, id=id_, body=b"".join(chunks))
+            return await self._in_thread(call.work, self._services, asked)
+        finally:
+            self._bytes -= size
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    # -- answers -------------------------------------------------------------------------------------------------------------
+
+    def _answered(self, call: Call, caller: Caller | None, told: Told) -> Response:
+        tenant, key = (caller.tenant, caller.key) if caller is not None else ("", "")
+        self._observer.called(call.name, tenant, key, told.status, first_code(told.body), told.texts)
+        headers = dict(_HEADERS)
+        if told.status == 503:
+            headers |= self._retry_after
+        if told.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        return Response(as_json(told.body), told.status, headers, _JSON)
+
+    async def _document(self, _request: Request) -> Response:
+        return Response(DOCUMENT, 200, _HEADERS, _JSON)
+
+
+def _key_of(request: Request) -> str:
+    return request.headers.get("authorization", "")
+
+
+def _is_plain_json(request: Request) -> bool:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    return (
+        kind.strip().lower() == _JSON
+        and charset in {"", "charset=utf-8"}
+        and "content-encoding" not in request.headers
+    )

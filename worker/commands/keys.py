@@ -1,0 +1,136 @@
+"""``sluicegate keys``: keys of the programming interface, made, listed and revoked; each act stands on the record."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from getpass import getuser
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from worker.acts import Operator
+from worker.api.access import NoSuchKey, issue
+from worker.api.access import revoke as revoke_key
+from worker.api.keys import KeyScope
+from worker.errors import ConfigurationError
+from worker.opening import open_all
+from worker.plain import plain
+from worker.runtime import tenant_source, wall_clock
+from worker.settings import Settings, load_settings
+from worker.store import api_keys
+from worker.tenants.file import TENANT_ID
+from worker.transcripts import iso
+
+app = typer.Typer(
+    help="Make, list and revoke keys of the programming interface.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who does it: it stands on the record. Default: the user.")
+]
+
+_LONGEST_LABEL: Final = 128
+
+
+@app.command()
+def new(
+    tenant: TenantId,
+    scope: Annotated[list[KeyScope], typer.Option(help="What it is good for; may be given several times.")],
+    label: Annotated[str, typer.Option(help="What the key is called: who or what will use it.")],
+    by: By = None,
+    why: Annotated[str, typer.Option("--why", help="Why: it stands on the record.")] = "",
+) -> None:
+    """Make a key and print it, once: only its digest is stored."""
+    settings = load_settings()
+    _check(settings, tenant, label)
+    with closing(open_all(settings, migrate=False)) as opened:
+        operator = _operator(by, why or label)
+        text = issue(
+            opened.store,
+            opened.keyring,
+            tenant,
+            scopes=scope,
+            label=label,
+            operator=operator,
+            now=wall_clock(),
+        )
+    typer.echo(text)
+    typer.echo("keep it now: it is never shown again", err=True)
+
+
+@app.command("list")
+def list_(
+    tenant: TenantId,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List a tenant's keys by their public prefix, the oldest first. No secret is in any store."""
+    with closing(open_all(load_settings(), migrate=False)) as opened, opened.store.reading() as tx:
+        found = [_told(one) for one in api_keys.all_of(tx, tenant)]
+    if json:
+        print(msgspec.json.encode(found).decode())  # noqa: T201 - the command's output
+        return
+    if not found:
+        typer.echo(f"{plain(tenant)} has no keys", err=True)
+        return
+    table = Table(*found[0], box=box.SIMPLE)
+    for one in found:
+        table.add_row(*(Text(plain(str(value or ""))) for value in one.values()))
+    Console(highlight=False, markup=False).print(table)
+
+
+@app.command()
+def revoke(
+    tenant: TenantId,
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, as `sluicegate keys list` shows it.")],
+    by: By = None,
+    why: Annotated[str, typer.Option("--why", help="Why: it stands on the record.")] = "revoked",
+) -> None:
+    """Take a key out of use for good. All replicas refuse it at once."""
+    with closing(open_all(load_settings(), migrate=False)) as opened:
+        operator = _operator(by, why)
+        try:
+            revoke_key(opened.store, opened.keyring, tenant, prefix, operator=operator, now=wall_clock())
+        except NoSuchKey:
+            raise ConfigurationError(
+                "this tenant has no such key in use: see `sluicegate keys list`"
+            ) from None
+    typer.echo(f"revoked {prefix}")
+
+
+def _check(settings: Settings, tenant: str, label: str) -> None:
+    if TENANT_ID.fullmatch(tenant) is None or f"{tenant}.toml" not in tenant_source(settings).files():
+        raise ConfigurationError(
+            f"there is no tenant {plain(tenant)}: its file would be {plain(tenant)}.toml"
+        )
+    if not (label.strip() and label.isprintable() and len(label) <= _LONGEST_LABEL):
+        raise ConfigurationError(f"--label: expected at most {_LONGEST_LABEL} characters on one line")
+
+
+def _operator(by: str | None, why: str) -> Operator:
+    return Operator(name=by or _user(), why=why)
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        raise ConfigurationError("--by: say who does it") from None
+
+
+def _told(one: api_keys.ApiKey) -> dict[str, Any]:
+    return {
+        "prefix": one.prefix,
+        "scopes": one.scopes,
+        "label": one.label,
+        "made_at": iso(one.made_at),
+        "revoked_at": iso(one.revoked_at),
+    }
