@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from policies.event import DeliveryStatus, Failure
 from tests.databases import Databases
+from tests.meetings import one_after_the_other
 from worker.store import outbox
 from worker.store.engine import Store
 from worker.store.outbox import FINISHED, PENDING, UNFINISHED, OutboxState, Outgoing
@@ -307,21 +308,6 @@ def test_a_row_shows_nothing_of_itself() -> None:
 # -- several replicas at once --------------------------------------------------------------------------------
 
 
-def waiting(store: Store) -> int:
-    """How many sessions of this database wait for a lock."""
-    activity = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with store.reading() as tx:
-        return int(tx.exec_driver_sql(activity).scalar_one())
-
-
-def until_somebody_waits(store: Store) -> None:
-    """Return when another session has run into a lock."""
-    deadline = time.monotonic() + 10
-    while not waiting(store):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_a_pair_whose_first_text_another_replica_holds_is_left_alone(shared_store: Store) -> None:
     """A locked first row is skipped, and the second is not taken for the first: neither before nor after the commit."""
     with shared_store.transaction() as tx:
@@ -343,22 +329,14 @@ def test_two_replicas_that_begin_with_one_pair(shared_store: Store) -> None:
     with shared_store.transaction() as tx:
         holding(tx, text(2, "a"))
 
-    def begin_with_the_late_one() -> None:
-        with shared_store.transaction() as there:
-            claims = outbox.claim(there, "acme", NOW, 9)
-            assert numbers(claims) == [1]
-            outbox.begin(there, "acme", claims, NOW, LEASE)
+    def first(here: Connection) -> list[Outgoing]:
+        mine = outbox.claim(here, "acme", NOW, 9)
+        with shared_store.transaction() as tx:
+            holding(tx, text(1, "a"))
+        return outbox.begin(here, "acme", mine, NOW, LEASE)
 
-    with ThreadPoolExecutor(1) as another:
-        with shared_store.transaction() as here:
-            mine = outbox.claim(here, "acme", NOW, 9)
-            with shared_store.transaction() as tx:
-                holding(tx, text(1, "a"))
-            outbox.begin(here, "acme", mine, NOW, LEASE)
-            begun = another.submit(begin_with_the_late_one)
-            until_somebody_waits(shared_store)
-        with pytest.raises(Raced):
-            begun.result()
+    with pytest.raises(Raced):
+        one_after_the_other(shared_store, first, begun)
     with shared_store.transaction() as tx:
         assert (one(tx, 1).state, one(tx, 1).epoch, one(tx, 2).state) == (QUEUED, 0, CALLING)
         assert outbox.claim(tx, "acme", NOW, 9) == []
@@ -409,16 +387,8 @@ def test_two_that_move_one_row_come_one_after_the_other(shared_store: Store, cas
     with shared_store.transaction() as tx:
         holding(tx, row)
 
-    def second() -> bool:
-        with shared_store.transaction() as tx:
-            return bool(there(tx, row))
-
-    with ThreadPoolExecutor(1) as another:
-        with shared_store.transaction() as tx:
-            here(tx, row)
-            answer = another.submit(second)
-            until_somebody_waits(shared_store)
-        assert answer.result() is moves
+    _, moved = one_after_the_other(shared_store, lambda tx: here(tx, row), lambda tx: bool(there(tx, row)))
+    assert moved is moves
     with shared_store.transaction() as tx:
         assert one(tx).state is after
 
@@ -444,8 +414,8 @@ def test_nothing_that_looks_around_waits_for_another_replica(shared_store: Store
             assert look(there)
 
 
-PAIRS: Final = 6
-TEXTS: Final = 48
+PAIRS: Final = 4
+TEXTS: Final = 24
 
 
 class Provider:

@@ -21,6 +21,7 @@ buckets = Table.metadata.tables[str(BucketRow.__tablename__)]
 TOKEN: Final = 1_000_000
 """A token in the unit that is stored."""
 _BEHIND: Final = 60 * 1_000_000
+"""Two transactions may come in another order than their clocks were read in; more than that is another clock."""
 
 _SET: Final = (
     update(buckets)
@@ -41,25 +42,29 @@ def hold(tx: Connection, tenant: str, names: Collection[bytes]) -> None:
 def take(tx: Connection, tenant: str, name: bytes, rate: Rate, now: Instant, n: int = 1) -> Instant | None:
     """Take ``n`` tokens: None when granted, else the instant at which they may be asked for again.
 
-    What is granted is paid afterwards: ``n`` at once cost the time of ``n``. ``now`` is the database's clock; the bucket
-    stays locked until the transaction ends, and one that rolls back has taken nothing.
+    What is granted is paid afterwards: ``n`` at once cost the time of ``n``. ``now`` is the database's clock: where it
+    stands a little behind, nothing is gained; where it was set back, the bucket begins empty. The bucket stays locked until
+    the transaction ends, and one that rolls back has taken nothing.
     """
     hold(tx, tenant, [name])
     row = next(select_in(tx, buckets.c.name, tenant, [name]))
-    tokens, filled_at = fill(row.tokens, row.filled_at, rate, now)
-    if tokens < TOKEN:
-        return filled_at + _time_for(TOKEN - tokens, rate)
-    tx.execute(_SET, {"of": tenant, "at": name, "left": tokens - n * TOKEN, "now": filled_at})
+    tokens, filled_at = row.tokens, row.filled_at
+    if filled_at - now > _BEHIND:
+        tokens, filled_at = min(tokens, 0), now
+        _set(tx, tenant, name, tokens, filled_at)
+    left, until = _filled(tokens, filled_at, rate, now)
+    if left < TOKEN:
+        return int(filled_at + _time_for(TOKEN - tokens, rate))
+    _set(tx, tenant, name, left - n * TOKEN, until)
     return None
 
 
-def fill(tokens: int, filled_at: Instant, rate: Rate, now: Instant) -> tuple[int, Instant]:
-    """A bucket's content at ``now``, and up to when it has been filled. Whole numbers: what is cut off is never granted.
+def _set(tx: Connection, tenant: str, name: bytes, tokens: int, filled_at: Instant) -> None:
+    tx.execute(_SET, {"of": tenant, "at": name, "left": tokens, "now": filled_at})
 
-    A clock that stands a little behind fills nothing; one that was set back further starts with an empty bucket.
-    """
-    if filled_at - now > _BEHIND:
-        return min(tokens, 0), now
+
+def _filled(tokens: int, filled_at: Instant, rate: Rate, now: Instant) -> tuple[int, Instant]:
+    """The content at ``now``, and up to when that is filled. Whole numbers: what is cut off is never granted."""
     gained = max(now - filled_at, 0) * _gain(rate) // rate.seconds
     most = _saved(rate) * TOKEN
     if tokens + gained >= most:
