@@ -167,5 +167,5 @@ REMEDY: Final[dict[ReasonCode, str]] = {
 
 
 def clauses_of(codes: Iterable[ReasonCode]) -> tuple[str, ...]:
-    """Every clause that these reasons serve, once, in their order."""
-    return tuple(dict.fromkeys(clause for code in codes for clause in CLAUSES[code]))
+    """Every clause that these reasons serve, once, in order."""
+    return tuple(sorted({clause for code in codes for clause in CLAUSES[code]}))

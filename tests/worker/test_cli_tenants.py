@@ -182,6 +182,12 @@ def test_every_reason_code_is_explained(code: ReasonCode) -> None:
     assert len(result.stdout) > 40
 
 
+def test_a_reason_of_a_text_is_explained_with_its_own_clauses() -> None:
+    """Its rule gives many, each for another clause."""
+    told = " ".join(run("policy", "explain", "snowshoeing").stdout.split())
+    assert "out of sight: a person looks at it. (VT-1.5, VT-6)" in told
+
+
 def test_a_clause_is_explained_by_its_rules() -> None:
     """Whoever reads the terms asks by clause."""
     told = run("policy", "explain", "sm-9").stdout

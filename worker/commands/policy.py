@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from policies.reasons import WORDS
+from policies.reasons import CLAUSES, WORDS
 from policies.reference import Row, rows
 from policies.rules import GATES, RULE_PACK
 from policies.verdict import ReasonCode
@@ -49,7 +49,7 @@ def explain(
 ) -> None:
     """Say which rules give a reason or serve a clause, or what a rule does and which clauses it serves."""
     found = [row for row in rows() if word == row.rule or word in row.reasons or word.upper() in row.clauses]
-    meaning = WORDS[ReasonCode(word)] if word in set(ReasonCode) else None
+    meaning = _meaning(ReasonCode(word)) if word in set(ReasonCode) else None
     if not found and meaning is None:
         raise ConfigurationError(_unknown(word))
     if json:
@@ -62,6 +62,12 @@ def explain(
         console.print(_heading(row))
         console.print(f"gate {row.gate}; reason codes: {', '.join(row.reasons)}\n")
         console.print(_words(row))
+
+
+def _meaning(code: ReasonCode) -> str:
+    """The reason's sentence, with its clauses where it has its own."""
+    clauses = CLAUSES.get(code, ())
+    return WORDS[code] + (f" ({', '.join(clauses)})" if clauses else "")
 
 
 def _heading(row: Row) -> Text:
