@@ -37,7 +37,12 @@ class Folded(Private, frozen=True):
 
 def has_number(text: str) -> bool:
     """Whether there are digits enough for any number, in any script: the cheap question, asked of every text."""
-    return _DIGITS.search(text) is not None
+    return _THREE.search(text) is not None
+
+
+def has_long_number(text: str) -> bool:
+    """Whether there are digits enough for a card's."""
+    return _TWELVE.search(text) is not None
 
 
 def fold(text: str) -> Folded:
@@ -93,9 +98,11 @@ TO_WORDS: Final = str.maketrans("-'’._/", "      ")  # noqa: RUF001
 
 # Digits, and the signs that show one: superscripts, circled and boxed digits.
 _DIGIT: Final = (
-    r"[\d\u00b2\u00b3\u00b9\u2070-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\U0001f100-\U0001f10c]"
+    r"\d\u00b2\u00b3\u00b9\u2070-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\U0001f100-\U0001f10c"
 )
-_DIGITS: Final = re.compile(rf"{_DIGIT}(?:[^\n]{{0,12}}?{_DIGIT}){{2}}")
+_NEXT: Final = rf"(?:[^{_DIGIT}\n]{{0,12}}+[{_DIGIT}])"
+_THREE: Final = re.compile(rf"[{_DIGIT}]{_NEXT}{{2}}")
+_TWELVE: Final = re.compile(rf"[{_DIGIT}]{_NEXT}{{11}}")
 _TOKEN: Final = re.compile(r"\[id:[a-z_]+\]")
 _SPACES: Final = str.maketrans("\t\v\f\r", "    ")
 _HIDDEN: Final = frozenset({"Cf", "Mn", "Me", "Cc", "Cs", "Co", "Cn"})

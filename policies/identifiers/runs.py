@@ -30,7 +30,7 @@ def pieces(text: str, shapes: Collection[str], prefixes: Collection[str]) -> Ite
         atoms = [_atom(match) for match in _ATOM.finditer(text, run.start(), run.end())]
         for first, (start, _, _) in enumerate(atoms):
             shape = ""
-            for at, (_, end, atom) in enumerate(atoms[first:], first + 1):
+            for at, (_, end, atom) in enumerate(atoms[first : first + LONGEST], first + 1):
                 shape += atom
                 if shape not in prefixes:
                     break

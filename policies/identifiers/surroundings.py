@@ -46,7 +46,7 @@ class Surroundings:
     def is_something_else(self, start: int, end: int) -> bool:
         """Whether the words right beside the number say that it is none of a person, or a plus that it is a phone's."""
         head = self._head(start)
-        if self.text.find("+", head, start) >= 0:
+        if bisect_left(self._pluses, head) < bisect_left(self._pluses, start):
             return True
         last, _ = next(self.labels_before(head), (None, 0))
         if last is not None and OTHER in last.means and directly(self.text, last.end, head, NAMES):
@@ -112,6 +112,10 @@ class Surroundings:
         return [match.span() for match in _URL.finditer(self.text)] if marked else []
 
     @cached_property
+    def _pluses(self) -> list[int]:
+        return [match.start() for match in _PLUS.finditer(self.text)]
+
+    @cached_property
     def _clusters(self) -> list[Span]:
         return [match.span() for match in _CLUSTER.finditer(self.text)]
 
@@ -142,6 +146,7 @@ _MARKS: Final = ".,;:!?'\")]}>"
 _WORDS: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
 _CLUSTER: Final = re.compile(rf"[0-9{MASK}{CARD_MASK} ().\-/_+]+")
 _NEXT: Final = re.compile(rf"[^0-9{MASK}{CARD_MASK}\n]{{0,24}}[:=#\s(][0-9{MASK}{CARD_MASK}]")
+_PLUS: Final = re.compile(r"\+")
 _DATE_BEFORE: Final = re.compile(r"\d{1,2}[/.-]\d{2,4} $")
 _SHORT_BEHIND: Final = re.compile(
     rf" (?:\d{{1,2}} ?[/.-] ?\d{{2,4}}(?!\d)|\d{{1,3}}(?![ .\-/_]?[0-9{MASK}{CARD_MASK}]))"
