@@ -114,9 +114,11 @@ def _is(text: Text, tried_at: Instant, listed: dict[str, Json]) -> bool:
 
 
 def _moment(value: Json) -> Instant | None:
-    """RFC 2822, as ``Thu, 24 Aug 2023 05:01:45 +0000``."""
+    """RFC 2822, as ``Thu, 24 Aug 2023 05:01:45 +0000``; the zone ``-0000`` is UTC too."""
     try:
-        return int(parsedate_to_datetime(value).timestamp()) * wild.MICROSECONDS
+        read = parsedate_to_datetime(value)
+        moment = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+        return int(moment.timestamp()) * wild.MICROSECONDS
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError):
         return None
 

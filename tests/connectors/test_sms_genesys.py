@@ -200,10 +200,14 @@ def test_a_text_has_at_most_what_genesys_takes() -> None:
 @pytest.mark.parametrize(
     "name", ["story_mention__with_media", "story_reply__with_words", "story__in_an_unknown_role"]
 )
-def test_a_story_in_genesys_s_words_is_never_kept(name: str) -> None:
-    """SM-6: the media's address is gone, and what is left says why; the person's own words stay."""
+@pytest.mark.parametrize(
+    "url", ["https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id=1", "https://media.example.org/story"]
+)
+def test_a_story_in_genesys_s_words_is_never_kept(name: str, url: str) -> None:
+    """SM-6: by its type, on whatever host it lies; what is left says why, and the person's own words stay."""
     path = Path(webhook.__file__).parent / "fixtures" / f"{name}.json"
     payload = json.loads(path.read_text(encoding="utf-8"))
+    payload["content"][0]["story"]["url"] = url
     (event,) = webhook.parse(payload, NOW)
     governed = govern(event, Facts(now=NOW, policy=TenantPolicy()))
     assert isinstance(governed.event, MessageReceived)
