@@ -180,7 +180,8 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     never reads a clock (``now`` stands in where a platform gives no time). ``signed_request`` verifies the
     body of Meta's deauthorise and data-deletion callbacks, None where the platform has none.
     ``needs`` are the credential rings without which the connector does not start.
-    ``has_aliases``: whether its messages may be known by several ids (an X post's edit chain).
+    ``has_aliases``: whether its messages may be known by several ids (an X post's edit chain; a text by ours and the
+    provider's).
     ``signature_headers`` are all that ``verify`` reads of the headers, in lower case; ``signs_url`` whether the
     signature covers the address too: then ``ours`` of a report may stand in its query as ``ref``.
     ``sample_signature`` signs a request as the platform would, for replay and conformance; None where only the platform

@@ -45,6 +45,7 @@ def _own_format(name: str, outbound: Outbound) -> Connector:
     return Connector(
         name=name,
         channel=Channel.SMS,
+        has_aliases=True,
         handshake=http.handshake,
         verify=http.verify,
         parse=http.parse,
@@ -72,6 +73,7 @@ _ROWS: Final = (
     Connector(
         name="sms-genesys",
         channel=Channel.SMS,
+        has_aliases=True,
         handshake=genesys.handshake,
         verify=genesys.verify,
         parse=genesys.parse,
@@ -83,6 +85,7 @@ _ROWS: Final = (
     Connector(
         name="sms-twilio",
         channel=Channel.SMS,
+        has_aliases=True,
         handshake=twilio.handshake,
         verify=twilio.verify,
         decode=twilio.decode,
@@ -97,6 +100,7 @@ _ROWS: Final = (
     Connector(
         name="sms-vonage",
         channel=Channel.SMS,
+        has_aliases=True,
         handshake=vonage.handshake,
         verify=vonage.verify,
         parse=vonage.parse,
@@ -108,6 +112,7 @@ _ROWS: Final = (
     Connector(
         name="sms-telnyx",
         channel=Channel.SMS,
+        has_aliases=True,
         handshake=telnyx.handshake,
         verify=telnyx.verify,
         parse=telnyx.parse,
