@@ -36,7 +36,7 @@ from policies.rules import (
 )
 from policies.verdict import ReasonCode
 
-RULE_PACK: Final = "2026-12"
+RULE_PACK: Final = "2026-11.2"
 """The version of these tables (VT-0): on every decision, in every policy digest. A change of what they do changes it."""
 
 
