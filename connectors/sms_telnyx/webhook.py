@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,7 +16,7 @@ from connectors import wild
 from connectors.contract import Credentials, SignatureRefused, WebhookAnswer, WebhookRequest
 from connectors.items import isolated
 from connectors.shape import shape
-from connectors.sms import derived_id, international, our_id, phone
+from connectors.sms import derived_id, international, phone
 from connectors.sms_telnyx.outbound import FAILURES, error_numbers, telling
 from policies.event import (
     Consent,
@@ -86,6 +85,7 @@ _MEDIA: Final[Mapping[str, MediaKind]] = MappingProxyType(
 )
 _REPORTS: Final = frozenset({"message.sent", "message.finalized"})
 _signature = re.compile(r"[0-9A-Za-z+/]{86}==\Z")
+_reference = re.compile(r"\?ref=([0-9a-f]{32})\Z")
 _timestamp = re.compile(r"[0-9]{1,11}\Z")
 
 
@@ -193,8 +193,8 @@ def _media(item: dict[str, Json]) -> Media:
 
 def _ours(address: Json) -> str:
     """Our id, from the address that was given to Telnyx with the text: it is repeated in the signed body."""
-    query = urlsplit(address).query if isinstance(address, str) and len(address) < 4096 else ""
-    return our_id(parse_qs(query, max_num_fields=8).get("ref", [""])[0])
+    match = _reference.search(address) if isinstance(address, str) else None
+    return match[1] if match else ""
 
 
 def _moment(data: dict[str, Json], payload: dict[str, Json], own: str, now: Instant) -> Instant:
