@@ -48,7 +48,7 @@ def test_slots_are_filled_the_same_each_time() -> None:
 
 def test_rows_are_chosen_by_digest(tmp_path: Path) -> None:
     """Rows that are not on the list do not train; a listed row that is missing stops the training."""
-    collection = (FRAUD[1],)
+    collection = (FRAUD[0],)
     (tmp_path / collection[0].file).write_text(
         "id,label,kind,text\n1,ham,ham,hello\n2,spam,spam,win\n", encoding="utf-8"
     )

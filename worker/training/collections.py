@@ -42,7 +42,6 @@ def _label(row: Row) -> int:
 
 FRAUD: Final = (
     Collection("uci_dev.csv", _label, lambda _: True, 2.0, 5.0),
-    Collection("smishing_dev.csv", _label, lambda _: True, 1.0, 2.0),
     Collection(
         "legit_business_dev.csv",
         _label,
