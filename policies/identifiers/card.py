@@ -51,7 +51,7 @@ KIND: Final = Kind(
     carte|carte bleue|carte bancaire|carte de credit|carte de paiement|numero de carte|numero carte|cb|
     tarjeta|tarjeta de credito|tarjeta de debito|numero de tarjeta|
     karte|kreditkarte|kreditkartennummer|kreditkartennr|kartennummer|kartennr|karten nr|bankkarte|debitkarte|girocard""",
-    alone=re.compile(f"{_GROUPED}|{_BARE}"),
+    alone=re.compile(rf"{_GROUPED}|{_BARE}|\d(?:[ .\-_]\d){{13,18}}"),
     certain=re.compile(_GROUPED),
     family=Family.PAYMENT,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -39,6 +40,11 @@ def is_day(month: int, day: int) -> bool:
     return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
 
 
+def looks_like_a_date(digits: str) -> bool:
+    """``20260131`` and ``31012026``, of this century or the last: where any eight digits would do, these do not."""
+    return _DATE.fullmatch(digits) is not None
+
+
 def all_same(digits: str) -> bool:
     """``111111111``: many check digits hold for these, and nobody has one."""
     return len(set(digits)) == 1
@@ -57,6 +63,7 @@ def _permutations() -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
+_DATE: Final = re.compile(r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d|[0-3]\d[01]\d(?:19|20)\d\d")
 _FIRST: Final = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 _PERMUTED: Final = _permutations()
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -59,7 +59,8 @@ NAMES: Final = frozenset(
 """Words that may stand between what a number is called and the number."""
 
 FILLERS: Final = NAMES | frozenset(
-    "follow of for on with in and card date valid d de du et pour avec au y con para por und von fur mit zum do da van".split()
+    "follow of for on with in and card date valid d de du et pour avec au y con para por und von fur mit zum do da van "
+    "pt be nl ch pl br au ca fr it mx".split()
 )
 """The same, where a person's identifier is named: the more is taken for named."""
 

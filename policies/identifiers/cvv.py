@@ -22,7 +22,7 @@ KIND: Final = Kind(
     valid=valid,
     words="""cvv|cvv2|cvc|cvc2|cvn|cvn2|cvv number|cvv code|cvc code|code cvv|code cvc|codigo cvv|codigo cvc|
     card security code|card verification|card verification value|card verification code|card verification number|
-    cryptogramme|cryptogramme visuel|codigo de seguridad de la tarjeta|codigo de verificacion de la tarjeta|
+    crypto|cryptogramme|cryptogramme visuel|codigo de seguridad de la tarjeta|codigo de verificacion de la tarjeta|
     kartenprufnummer|kartenprufziffer|kartensicherheitscode""",
     doubtful="""security code|verification code|security number|code|csc|cid|3 digits|three digits|last three|back of the card|
     on the back|code de securite|code au dos|chiffres au dos|au dos|codigo de seguridad|codigo|numero de seguridad|

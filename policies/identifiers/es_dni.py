@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from policies.identifiers.checks import looks_like_a_date
 from policies.identifiers.kind import Kind
 
 LETTERS: Final = "trwagmyfpdxbnjzsqvhlcke"
@@ -12,8 +13,10 @@ LETTERS: Final = "trwagmyfpdxbnjzsqvhlcke"
 
 
 def valid(code: str) -> bool:
-    """The letter is right; without one, any eight digits can be a DNI."""
-    return not code[-1].isalpha() or LETTERS[int(code[:-1]) % 23] == code[-1]
+    """The letter is right; without one, any eight digits can be a DNI, but for a date."""
+    if not code[-1].isalpha():
+        return not looks_like_a_date(code)
+    return LETTERS[int(code[:-1]) % 23] == code[-1]
 
 
 KIND: Final = Kind(

@@ -9,16 +9,16 @@ import re
 from itertools import product
 from typing import Final
 
+from policies.identifiers.checks import looks_like_a_date
 from policies.identifiers.kind import Kind
 
 
 def valid(code: str) -> bool:
     """At least four digits, not all of them zero; eight digits that are a date are when it was issued or expires."""
     digits = [letter for letter in code if letter.isdecimal()]
-    return len(digits) >= 4 and set(digits) != {"0"} and _DATE.fullmatch(code) is None
+    return len(digits) >= 4 and set(digits) != {"0"} and not looks_like_a_date(code)
 
 
-_DATE: Final = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d|[0-3]\d[01]\d(?:19|20)\d\d")
 _MIXED: Final = (
     *("A" + "".join(rest) for rest in product("9A", repeat=8)),  # Germany
     *("AA" + "".join(rest) + "9" for rest in product("9A", repeat=6)),  # Netherlands
@@ -31,7 +31,7 @@ KIND: Final = Kind(
     valid=valid,
     words="""passport|passports|passport number|passport no|passport nr|passport num|passport id|passeport|
     numero de passeport|n de passeport|passeport numero|passeport no|pasaporte|numero de pasaporte|pasaporte numero|
-    pasaporte no|pasaporte nro|reisepass|reisepassnummer|reisepassnr|reisepass nr|passnummer|passnr|pass nr|pass nummer|
+    pasaporte no|pasaporte nro|reisepass|reisepassnummer|reisepassnr|reisepass nr|mein pass|ihr pass|meines passes|passnummer|passnr|pass nr|pass nummer|
     passaporto|numero di passaporto|paspoort|paspoortnummer|paszport|numer paszportu|passaporte""",
     written=re.compile(
         r"[a-z0-9]+|[a-z]{1,3}[ -]\d+|[a-z]?\d{2,3}([ -])\d{3}\1\d{3}|(?:[a-z0-9][ .\-_]){6,9}[a-z0-9]"

@@ -76,16 +76,18 @@ def _likely(text: str, registry: Registry, around: Surroundings) -> Iterator[tup
         start, end, shape = piece
         for kind, meanings in registry.shapes[shape]:
             if (
-                (not said.isdisjoint(meanings) or _speaks_for_itself(kind, text, start, end))
+                (not said.isdisjoint(meanings) or _has_form(kind, start, end, text))
                 and (kind.written is None or kind.written.fullmatch(text, start, end))
                 and _valid(kind, compact(text[start:end]))
             ):
                 yield kind, piece
 
 
-def _speaks_for_itself(kind: Kind, text: str, start: int, end: int) -> bool:
-    return (kind.alone is not None and kind.alone.fullmatch(text, start, end) is not None) or (
-        kind.certain is not None and kind.certain.fullmatch(text, start, end) is not None
+def _has_form(kind: Kind, start: int, end: int, text: str) -> bool:
+    """Whether it is written as nothing else is."""
+    return any(
+        form is not None and form.fullmatch(text, start, end) is not None
+        for form in (kind.alone, kind.certain)
     )
 
 
@@ -118,20 +120,19 @@ def _evidence(
         return None
     if around.named_behind(end, names):
         return Evidence.NAMED
-    apart = url is None and not around.flanked(start, end)
-    return _unnamed(kind, start, end, around, before) if apart else None
+    alone = url is None and not around.flanked(start, end)
+    return _from_afar(kind, start, end, around, names, before) if alone else None
 
 
-def _unnamed(
-    kind: Kind, start: int, end: int, around: Surroundings, near: Evidence | None
+def _from_afar(
+    kind: Kind, start: int, end: int, around: Surroundings, names: frozenset[str], near: Evidence | None
 ) -> Evidence | None:
-    """What its form says, and words that are not right beside it: both only where no other word is."""
+    """What its form says, and words that are not right beside it: a word that is says more."""
     if kind.certain is not None and kind.certain.fullmatch(around.text, start, end):
         return Evidence.NAMED
-    form = kind.alone is not None and kind.alone.fullmatch(around.text, start, end) is not None
-    if not (form or near) or around.is_something_else(start, end):
-        return None
-    return near if near is Evidence.NEAR or not form else Evidence.FORM
+    form = Evidence.FORM if _has_form(kind, start, end, around.text) else None
+    best = near if near is Evidence.NEAR else form or near
+    return None if best is None or around.is_something_else(start, end, names) else best
 
 
 def _before(kind: Kind, start: int, around: Surroundings, names: frozenset[str]) -> Evidence | None:

@@ -43,14 +43,14 @@ class Surroundings:
         """``536-90-4399 is my SSN``, ``12345678Z (DNI)``."""
         return self._called_behind(end, names, FILLERS)
 
-    def is_something_else(self, start: int, end: int) -> bool:
+    def is_something_else(self, start: int, end: int, names: frozenset[str]) -> bool:
         """Whether the words right beside the number say that it is none of a person, or a plus that it is a phone's."""
         head = self._head(start)
         if bisect_left(self._pluses, head) < bisect_left(self._pluses, start):
             return True
         last, _ = next(self.labels_before(head), (None, 0))
         if last is not None and OTHER in last.means and directly(self.text, last.end, head, NAMES):
-            return True
+            return not self._is_for(last, names)
         return self._called_behind(end, frozenset((OTHER,)), NAMES)
 
     def url_around(self, start: int, end: int) -> Span | None:
@@ -126,6 +126,14 @@ class Surroundings:
             return self._clusters[at][0]
         return start
 
+    def _is_for(self, other: Label, names: frozenset[str]) -> bool:
+        """``my DNI for the contract: …``: what the identifier is given for does not rename it."""
+        for label, _ in self.labels_before(other.start):
+            between = self.text[label.end : other.start]
+            if not names.isdisjoint(label.means) and _FOR.fullmatch(between):
+                return True
+        return False
+
     def _called_behind(self, end: int, names: frozenset[str], fillers: frozenset[str]) -> bool:
         at = bisect_left(self._by_start, end, key=lambda label: label.start)
         label = self._by_start[at] if at < len(self._by_start) else None
@@ -146,6 +154,9 @@ _MARKS: Final = ".,;:!?'\")]}>"
 _WORDS: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
 _CLUSTER: Final = re.compile(rf"[0-9{MASK}{CARD_MASK} ().\-/_+]+")
 _NEXT: Final = re.compile(rf"[^0-9{MASK}{CARD_MASK}\n]{{0,24}}[:=#\s(][0-9{MASK}{CARD_MASK}]")
+_FOR: Final = re.compile(
+    r"(?: [a-z']+)? (?:for|on|of|in|to|pour|sur|de|du|dans|para|por|en|del|fur|auf|zu|zum|zur|von|per|da|voor)(?: [a-z']+)? "
+)
 _PLUS: Final = re.compile(r"\+")
 _DATE_BEFORE: Final = re.compile(r"\d{1,2}[/.-]\d{2,4} $")
 _SHORT_BEHIND: Final = re.compile(

@@ -18,7 +18,7 @@ KIND: Final = Kind(
     name="us_ssn",
     shapes=("999999999",),
     valid=valid,
-    words="""ssn|ssns|s s n|my social|your social|his social|her social|social is|social security|social security number|social security no|social sec|soc sec|ss number|
+    words="""ssn|ssns|s s n|ss|ss#|social:|social #|social number|social no|my social|your social|his social|her social|social is|social security|social security number|social security no|social sec|soc sec|ss number|
     ss no|securite sociale|numero de securite sociale|seguro social|seguridad social|numero de seguro social|nss|
     sozialversicherung|sozialversicherungsnummer|sozialversicherungsnr|sozialversicherungs nr""",
     alone=re.compile(r"\d{3}-\d\d-\d{4}"),

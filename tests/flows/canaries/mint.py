@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tests.policies.identifiers.made import number
 from worker.tour import samples
 from worker.tour.samples import Scene
 
@@ -81,6 +82,11 @@ class Mint:
         """A Facebook CDN URL; neither its asset nor its signature may be anywhere."""
         host = secrets.choice(("lookaside.fbsbx.com", "scontent.xx.fbcdn.net", "scontent.cdninstagram.com"))
         return f"https://{host}/ig_messaging_cdn/?asset_id={self.secret()}&signature={self.secret()}"
+
+    def identifier(self, kind: str) -> str:
+        """A government id or a card's number, valid and fresh, that may be nowhere."""
+        self.never.append(number(kind, secrets.SystemRandom()))
+        return self.never[-1]
 
     def all(self) -> list[str]:
         """Every canary of this shape."""
