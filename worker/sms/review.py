@@ -123,7 +123,7 @@ class Reviewing:
     ) -> list[Decided]:
         now = self._clock()
         with self._store.transaction() as tx:
-            found = self._waiting(tx, prefix)
+            found = self._waiting(tx, prefix, lock=True)
             decided = act(tx, found, now)
             held = {one.id for one in decided if one.fate is Fate.STILL_HELD}
             keys = [one.review.key for one in found if one.review.id.hex() not in held]
@@ -135,8 +135,8 @@ class Reviewing:
             )
         return decided
 
-    def _waiting(self, tx: Connection, prefix: str) -> list[Waiting]:
-        found = reviews.find(tx, self._tenant.id, prefix)
+    def _waiting(self, tx: Connection, prefix: str, *, lock: bool = False) -> list[Waiting]:
+        found = reviews.find(tx, self._tenant.id, prefix, lock=lock)
         waiting = [one for one in found if one.state is ReviewState.WAITING]
         if not waiting:
             raise NothingWaits

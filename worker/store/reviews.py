@@ -84,7 +84,7 @@ def clusters(tx: Connection, tenant: str, limit: int = 1000) -> list[Cluster]:
     ]
 
 
-def find(tx: Connection, tenant: str, prefix: str, limit: int = 1000) -> list[Review]:
+def find(tx: Connection, tenant: str, prefix: str, limit: int = 1000, *, lock: bool = False) -> list[Review]:
     """The texts whose cluster's or own id begins with these hexadecimal digits, in the order in which they were handed in.
 
     Raises ValueError for what is no hexadecimal.
@@ -95,7 +95,7 @@ def find(tx: Connection, tenant: str, prefix: str, limit: int = 1000) -> list[Re
     )
     begins = or_(*(_between(column, low, high + _LONGEST) for column in (reviews.c.id, reviews.c.cluster)))
     wanted = select(reviews).where(reviews.c.tenant == tenant, begins).order_by(reviews.c.id).limit(limit)
-    return [_review(row) for row in tx.execute(wanted)]
+    return [_review(row) for row in tx.execute(wanted.with_for_update() if lock else wanted)]
 
 
 def _between(column: ColumnElement[bytes], low: bytes, high: bytes) -> ColumnElement[bool]:
