@@ -68,10 +68,34 @@ def test_the_current_secret_signs_the_exact_bytes(settings: Settings) -> None:
     CONNECTORS["instagram"].verify(given, current)
 
 
-def source() -> TenantConnector:
+def source(name: str = "x") -> TenantConnector:
     """Any connector with any secret."""
     credentials = Credentials(signing_secrets=(b"s",))
-    return TenantConnector(connector=CONNECTORS["x"], accounts=frozenset({"1"}), credentials=credentials)
+    return TenantConnector(connector=CONNECTORS[name], accounts=frozenset({"1"}), credentials=credentials)
+
+
+def test_a_signature_over_the_address_is_over_the_public_one() -> None:
+    """Which is the one that the worker checks, wherever it is posted to."""
+    http, posted = client(200)
+    body = b"MessageSid=SM1&MessageStatus=sent&From=1"
+    assert post(http, "acme", source("sms-twilio"), body, URL) == 200
+    (request,) = posted
+    given = WebhookRequest(
+        method="POST",
+        headers=dict(request.headers),
+        query={},
+        body=request.content,
+        url=f"{URL}/webhooks/acme/sms-twilio",
+    )
+    CONNECTORS["sms-twilio"].verify(given, Credentials(signing_secrets=(b"s",)))
+
+
+def test_what_only_the_platform_can_sign_is_said() -> None:
+    """With a public key nobody here signs anything."""
+    http, posted = client(200)
+    with pytest.raises(ConfigurationError, match="sms-telnyx: only the platform can sign"):
+        post(http, "acme", source("sms-telnyx"), b"{}", URL)
+    assert posted == []
 
 
 def test_a_worker_that_is_about_to_listen_is_waited_for() -> None:

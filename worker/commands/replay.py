@@ -82,7 +82,6 @@ def post(client: httpx.Client, tenant: str, source: TenantConnector, body: bytes
     """
     path = f"/webhooks/{tenant}/{source.connector.name}"
     headers = _signed(source, public_url + path, body)
-    headers["content-type"] = "application/json"
     retrying = Retrying(
         retry=retry_if_exception_type(httpx.TransportError),
         stop=stop_after_attempt(_TRIES),
