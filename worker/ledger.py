@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from msgspec.structs import replace
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from policies.event import Unrecognised
@@ -33,6 +34,10 @@ _ABOUT_DATA = frozenset({"22", "23", "54"})
 
 UNSTORABLE: Final = "unstorable"
 
+MOST_FAULTS: Final = 3
+"""So many faults of our own within ``FAULT_WINDOW`` (microseconds) are events' oddities; more are a bug."""
+FAULT_WINDOW: Final = 60 * 1_000_000
+
 Clock = Callable[[], Instant]
 Waiting = tuple[Instant, Delivery | Posted]
 Examine = Callable[[Posted], Delivery | None]
@@ -41,6 +46,10 @@ Examine = Callable[[Posted], Delivery | None]
 OnCommitted = Callable[[Sequence[Committed]], None]
 OnFailed = Callable[[Exception, int], None]
 """Told of every batch that did not commit: the exception (its text may hold content: never log it), its size."""
+
+
+class _Undone(Exception):
+    """A transaction that was only tried."""
 
 
 class Ledger:
@@ -73,6 +82,7 @@ class Ledger:
         self._waiting: Counter[str] = Counter()
         self._total = 0
         self._closed = False
+        self._faults: deque[Instant] = deque(maxlen=MOST_FAULTS + 1)
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     @property
@@ -181,17 +191,48 @@ class Ledger:
         self._tell(self._committed, done)
 
     def _recover(self, batch: list[tuple[Instant, Delivery]], error: Exception) -> None:
-        """The store's fault: everybody is asked to come again. One delivery's fault: it alone is reduced."""
+        """The store's fault: everybody is asked to come again. One event's fault: it alone is reduced.
+
+        A fault that is neither the store's nor the data's is ours: once it is an odd event's, again and again it is a
+        bug that would cost everything that comes, and platforms keep sending until it is mended.
+        """
         self._failed(error, len(batch))
         if not _is_about_data(error):
             self._finish([delivery for _, delivery in batch], Answer.UNAVAILABLE)
         elif len(batch) > 1:
             for item in batch:
                 self._write([item])
-        elif _is_reduced(batch[0][1]):
+        elif _is_reduced(batch[0][1]) or (_is_ours(error) and self._is_a_habit()):
             self._finish([batch[0][1]], Answer.UNAVAILABLE)
         else:
-            self._write([(batch[0][0], _reduced(batch[0][1]))])
+            self._write([(batch[0][0], self._without_bad_events(batch[0][1]))])
+
+    def _is_a_habit(self) -> bool:
+        now = self._clock()
+        self._faults.append(now)
+        return len(self._faults) > MOST_FAULTS and self._faults[0] > now - FAULT_WINDOW
+
+    def _without_bad_events(self, delivery: Delivery) -> Delivery:
+        """Each event that cannot be stored alone as the bare fact; all of them where each can, and together they cannot."""
+        bad = [not self._is_storable(delivery, item) for item in delivery.events]
+        reduce = bad if any(bad) else [True] * len(bad)
+        return replace(
+            delivery,
+            events=[
+                _reduced(item) if is_bad else item
+                for item, is_bad in zip(delivery.events, reduce, strict=True)
+            ],
+        )
+
+    def _is_storable(self, delivery: Delivery, item: Governed) -> bool:
+        """Tried, and undone."""
+        try:
+            persistently(partial(self._transact, [replace(delivery, events=[item])], undone=True))
+        except _Undone:
+            return True
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's
+            return not _is_about_data(error)
+        return True
 
     def _finish(self, deliveries: Sequence[Delivery | Posted], answer: Answer) -> None:
         with self._lock:
@@ -212,7 +253,7 @@ class Ledger:
         return persistently(partial(self._transact, deliveries))
 
     def _transact(
-        self, deliveries: Sequence[Delivery]
+        self, deliveries: Sequence[Delivery], *, undone: bool = False
     ) -> list[tuple[Delivery, Sequence[Settled], int, bytes]]:
         now = self._clock()
         by_tenant: dict[str, list[Delivery]] = {}
@@ -225,6 +266,8 @@ class Ledger:
             for settlement in settlements:
                 settlement.apply()
             ends = [settlement.conclude() for settlement in settlements]
+            if undone:
+                raise _Undone
         return [
             (delivery, settled, sequence, head)
             for settlement, (sequence, head) in zip(settlements, ends, strict=True)
@@ -247,22 +290,13 @@ def _is_about_data(error: Exception) -> bool:
     return isinstance(error, (IntegrityError, DataError)) or not isinstance(error, SQLAlchemyError)
 
 
-def _reduced(delivery: Delivery) -> Delivery:
-    """The delivery with each event reduced to the bare fact that it could not be stored."""
-    events = [
-        Governed(Unrecognised(account=item.event.account, shape="", why=UNSTORABLE), item.reasons)
-        for item in delivery.events
-    ]
-    return Delivery(
-        tenant=delivery.tenant,
-        source=delivery.source,
-        received_at=delivery.received_at,
-        size=delivery.size,
-        events=events,
-        foreign=delivery.foreign,
-        replaced_characters=delivery.replaced_characters,
-        token=delivery.token,
-    )
+def _is_ours(error: Exception) -> bool:
+    return not isinstance(error, SQLAlchemyError)
+
+
+def _reduced(item: Governed) -> Governed:
+    """The bare fact that an event could not be stored."""
+    return Governed(Unrecognised(account=item.event.account, shape="", why=UNSTORABLE), item.reasons)
 
 
 def _is_reduced(delivery: Delivery) -> bool:

@@ -41,7 +41,8 @@ from tests.flows.harness import (
     unsend,
 )
 from worker.inbound import Answer, Delivery, Disposition, Posted
-from worker.ledger import UNSTORABLE
+from worker.ledger import MOST_FAULTS, UNSTORABLE
+from worker.settle import Settlement
 from worker.store import accounts, decisions
 from worker.store.messages import messages
 
@@ -172,7 +173,7 @@ REFUSED_BY_POSTGRESQL: Final[dict[str, Event]] = {
 }
 
 
-def costs_only_its_delivery(replica: Replica, bad: Event) -> None:
+def costs_only_itself(replica: Replica, bad: Event) -> None:
     """Assert that a bad event in the middle of a batch leaves everything else as if it had not been there."""
     told = [
         delivery(ACME, message("m0")),
@@ -181,26 +182,26 @@ def costs_only_its_delivery(replica: Replica, bad: Event) -> None:
     ]
     assert replica.write(*told) == [Answer.COMMITTED] * 3
     held = dump(replica.store, replica.keyring, ACME.id, ["m0", "m1", "bad"])
-    assert [entry["ref"] for person in held["persons"] for entry in person["entries"]] == ["m0"]
+    assert [entry["ref"] for person in held["persons"] for entry in person["entries"]] == ["m0", "m1"]
     assert (held["unattributed"], held["accounts"]) == ([], [])
     done = {one.delivery.token: [settled.event for settled in one.settled] for one in replica.committed}
-    assert [done[one.token] for one in told] == [["message"], [UNSTORABLE] * 2, ["message"]]
+    assert [done[one.token] for one in told] == [["message"], ["message", UNSTORABLE], ["message"]]
     assert replica.failures
     for of in (ACME, GLOBEX):
         audit(replica.store, of.id)
 
 
 @pytest.mark.parametrize("bad", REFUSED)
-def test_what_the_database_refuses_costs_only_its_delivery(replica: Replica, bad: str) -> None:
-    """The rest of the batch commits; the delivery is answered and kept as the bare fact."""
-    costs_only_its_delivery(replica, REFUSED[bad])
+def test_what_the_database_refuses_costs_only_itself(replica: Replica, bad: str) -> None:
+    """The rest of the batch and of its delivery commits; the event itself is kept as the bare fact."""
+    costs_only_itself(replica, REFUSED[bad])
 
 
 @pytest.mark.parametrize("bad", REFUSED_BY_POSTGRESQL)
 def test_what_postgresql_alone_refuses(postgresql: Databases, bad: str) -> None:
     """The same, whatever class of error PostgreSQL puts it in."""
     with replicas(postgresql) as [replica]:
-        costs_only_its_delivery(replica, REFUSED_BY_POSTGRESQL[bad])
+        costs_only_itself(replica, REFUSED_BY_POSTGRESQL[bad])
 
 
 @pytest.mark.parametrize("error", [IntegrityError("", {}, Exception()), ValueError("x"), KeyError("x")])
@@ -216,7 +217,24 @@ def test_whatever_one_item_raises(
         change(tx, tenant_id, told)
 
     monkeypatch.setattr(accounts, "change_accounts", refuse)
-    costs_only_its_delivery(replica, changed(subject="bad"))
+    costs_only_itself(replica, changed(subject="bad"))
+
+
+def test_a_bug_of_ours_that_meets_everybody_is_answered_come_again(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would cost the content of all that comes; platforms keep what they are not answered for."""
+
+    def refuse(*_: Any) -> None:
+        raise KeyError("a bug")
+
+    with replica.serving() as send:
+        with monkeypatch.context() as broken:
+            broken.setattr(Settlement, "_message", refuse)
+            told = [send(delivery(ACME, message(f"n{number}"))) for number in range(MOST_FAULTS + 5)]
+        assert told == [Answer.COMMITTED] * MOST_FAULTS + [Answer.UNAVAILABLE] * 5
+        assert send(delivery(ACME, message("after"))) is Answer.COMMITTED
+    assert rows(replica) == 1
 
 
 def test_what_cannot_even_be_reduced_is_sent_again(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
