@@ -45,6 +45,7 @@ _CODES: Final[Mapping[str, str]] = {
     "missing": "missing",
     "extra_forbidden": "unknown_field",
     "literal_error": "not_a_choice",
+    "string_unicode": "lone_surrogate",
     "string_too_short": "empty",
     "string_too_long": "too_long",
     "too_short": "empty",

@@ -45,8 +45,6 @@ def _wrong(code: str) -> PydanticCustomError:
 
 
 def _readable(text: str) -> str:
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _wrong("lone_surrogate")
     if _CONTROL.search(text):
         raise _wrong("control_character")
     if not text.strip():
@@ -55,8 +53,6 @@ def _readable(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    if max(text) >= "\ud800" and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _wrong("lone_surrogate")
     if not text.isprintable():
         raise _wrong("control_character")
     if text != text.strip():
