@@ -368,6 +368,7 @@ def tenant_source(settings: Settings) -> TenantSource:
         directory=settings.tenants_dir,
         secrets=Secrets(directory=settings.secrets_dir, environment=environment),
         connectors=CONNECTORS,
+        public_url=settings.public_url or "",
     )
 
 

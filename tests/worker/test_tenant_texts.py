@@ -106,6 +106,26 @@ def test_a_tenant_that_sends_is_read_whole(tmp_path: Path) -> None:
     assert [one.host for one in tenant.egress] == ["api.carrier.example"]
 
 
+@pytest.mark.parametrize(
+    ("public_url", "callback_url"),
+    [("https://hooks.example.org", "https://hooks.example.org/webhooks/acme/carrier"), ("", "")],
+)
+def test_reports_are_asked_for_at_the_public_address(
+    tmp_path: Path, public_url: str, callback_url: str
+) -> None:
+    """Of this connector's webhook; where nobody configured one, a provider is given none."""
+    load(tmp_path, {"acme": GOOD})
+    source = TenantSource(
+        directory=tmp_path / "tenants",
+        secrets=Secrets(directory=tmp_path / "secrets", environment={}),
+        connectors=TABLE,
+        public_url=public_url,
+    )
+    sending = load_all(source).versions["acme"].tenant.connectors["carrier"].sending
+    assert sending is not None
+    assert sending.callback_url == callback_url
+
+
 def test_the_policy_digest_follows_what_a_tenant_says_about_its_texts(tmp_path: Path) -> None:
     """It stands on every decision."""
     digests = [

@@ -88,11 +88,16 @@ NOBODY: Final = Tenants()
 
 
 class TenantSource(Private, frozen=True, kw_only=True):
-    """Where tenants come from, and the connectors that their files may name."""
+    """Where tenants come from, and the connectors that their files may name.
+
+    ``public_url`` is what platforms put before a webhook's path, "" where nobody configured it: providers are then given
+    no address for their reports.
+    """
 
     directory: Path
     secrets: Secrets
     connectors: Mapping[str, Connector]
+    public_url: str = ""
 
     def files(self) -> dict[str, bytes | None]:
         """The tenant files by name, cut off one byte above the size limit; None where one cannot be read.
@@ -150,7 +155,7 @@ def _load(
     entry, problems = read_tenant(file, text, source.connectors)
     if entry is None:
         return None, problems
-    loading = _Loading(source.secrets, id_, file, problems)
+    loading = _Loading(source, id_, file, problems)
     started: dict[str, TenantConnector] = {}
     for name, connector in entry.connectors.items():
         loaded = loading.connector(source.connectors[name], connector, entry.egress)
@@ -182,8 +187,9 @@ def _stops(previous: Version, failing: AbstractSet[str], silent: AbstractSet[str
 class _Loading:
     """Resolves the references of one tenant's file, and tells what is missing."""
 
-    def __init__(self, secrets: Secrets, tenant: str, file: str, problems: list[Problem]) -> None:
-        self._secrets = secrets
+    def __init__(self, source: TenantSource, tenant: str, file: str, problems: list[Problem]) -> None:
+        self._secrets = source.secrets
+        self._public_url = source.public_url
         self._tenant = tenant
         self._file = file
         self._problems = problems
@@ -208,7 +214,8 @@ class _Loading:
         rings = self._resolved(entry.rings, path)
         if rings is None or connector.outbound is None:
             return None
-        sending = Sending(options=entry.options, secrets=rings)
+        webhook = f"{self._public_url}/webhooks/{self._tenant}/{connector.name}" if self._public_url else ""
+        sending = Sending(options=entry.options, secrets=rings, callback_url=webhook)
         try:
             hosts = {urlsplit(address).hostname for address in connector.outbound.addresses(sending)}
         except ValueError as error:  # the connector's own sentence, without values
