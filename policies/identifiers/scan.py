@@ -76,19 +76,23 @@ def _likely(text: str, registry: Registry, around: Surroundings) -> Iterator[tup
         start, end, shape = piece
         for kind, meanings in registry.shapes[shape]:
             if (
-                (not said.isdisjoint(meanings) or _has_form(kind, start, end, text))
+                (not said.isdisjoint(meanings) or _stands_alone(kind, start, end, around))
                 and (kind.written is None or kind.written.fullmatch(text, start, end))
                 and _valid(kind, compact(text[start:end]))
             ):
                 yield kind, piece
 
 
+def _stands_alone(kind: Kind, start: int, end: int, around: Surroundings) -> bool:
+    """Whether it could be a hit in a text that has no word for it."""
+    return _has_form(kind, start, end, around.text) and not around.flanked(start, end)
+
+
 def _has_form(kind: Kind, start: int, end: int, text: str) -> bool:
     """Whether it is written as nothing else is."""
-    return any(
-        form is not None and form.fullmatch(text, start, end) is not None
-        for form in (kind.alone, kind.certain)
-    )
+    if kind.alone is not None and kind.alone.fullmatch(text, start, end):
+        return True
+    return kind.certain is not None and kind.certain.fullmatch(text, start, end) is not None
 
 
 def _valid(kind: Kind, digits: str) -> bool:

@@ -1,0 +1,110 @@
+"""The scanner itself: offsets, failures, hostile texts, and a registry that lists what there is."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.identifiers import registry
+from policies.identifiers.folding import fold
+from policies.identifiers.kind import ANY_FORM, Family, Kind
+from policies.identifiers.redact import GONE, redacted
+from policies.identifiers.registry import KINDS, Registry
+from policies.identifiers.runs import compact
+from policies.identifiers.scan import scan
+from tests.policies.identifiers.made import DISGUISES, texts
+
+FOLDER = Path(registry.__file__).parent
+ROOT = Path(__file__).parent
+
+
+def _fails(_code: str) -> bool:
+    raise LookupError
+
+
+def test_every_kind_has_a_file_a_row_and_a_table() -> None:
+    """All under one name, which the token says too."""
+    files = {path.stem for path in FOLDER.glob("*.py") if "KIND: Final = Kind(" in path.read_text("utf-8")}
+    names = [kind.name for kind in KINDS]
+    assert sorted(names) == sorted(files)
+    for kind in KINDS:
+        assert (ROOT / "identifiers" / f"test_{kind.name}.py").exists()
+        assert kind.token == f"[ID:{kind.name}]"
+
+
+def test_a_check_that_fails_lets_nothing_pass() -> None:
+    """What cannot be checked is taken for valid."""
+    broken = Registry(msgspec.structs.replace(kind, valid=_fails) for kind in KINDS)
+    for text in ("my ssn is 000-00-0000", "12345678-A", "4111 1111 1111 1112"):
+        assert scan(text) == []
+        assert len(scan(text, registry=broken)) == 1
+
+
+def test_a_text_in_which_something_is_always_found_is_removed_whole() -> None:
+    """As a token that is found in itself would be."""
+    endless = Kind(name="x 9999", shapes=("9999",), valid=lambda _: True, words="x", certain=ANY_FORM)
+    rows = Registry([endless])
+    assert redacted("it is 1234 here", Family.GOVERNMENT, registry=rows) == GONE
+    assert redacted(GONE, Family.GOVERNMENT, registry=rows) == GONE
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 10**6), st.sampled_from(KINDS))
+def test_spans_are_those_of_the_original(seed: int, kind: Kind) -> None:
+    """What stands between them reads as a valid number of the kind, and its neighbours as something else."""
+    for text, _ in random.Random(seed).sample(texts(kind, random.Random(seed), 1), 3):
+        for one in scan(text):
+            assert one.kind.valid(compact(fold(text[one.start : one.end]).text))
+            assert fold(text[one.start]).text.strip(" -")
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_folding_remembers_where_everything_was(disguise: str) -> None:
+    """A digit for a digit, in its place."""
+    text = "ab " + DISGUISES[disguise]("536-90-4399", random.Random(1)) + " cd"
+    folded = fold(text)
+    at = folded.text.index(" cd")
+    start, end = folded.span(3, at)
+    assert (text[:start], text[end:]) == ("ab ", " cd")
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=60))
+def test_any_text_is_read(text: str) -> None:
+    """None raises, and a text without digits is untouched."""
+    after = redacted(redacted(text, Family.GOVERNMENT), Family.PAYMENT)
+    assert after == text or any(character.isdigit() for character in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 2 3 4 5 6 7 8 9 0 ",
+        "a1",
+        "ssn 536904399 ",
+        "ssn ",
+        "http://1/",
+        "1   ",
+        "+1 ",
+        "a.",
+        "4111111111111111 ",
+        "４１ ",
+        "12345678Z dni ",
+        "[id:card]123 ",
+    ],
+)
+def test_time_grows_with_the_text_and_no_faster(text: str) -> None:
+    """Four times as long takes about four times as long; ten are the limit here."""
+    took = []
+    for length in (2_000, 8_000):
+        hostile = (text * length)[:length]
+        begun = time.thread_time()
+        scan(hostile)
+        took.append(time.thread_time() - begun)
+    assert took[1] < 10 * took[0] + 0.02
