@@ -391,8 +391,11 @@ def test_it_stops_at_once_whatever_is_under_way(client: httpx.Client) -> None:
         standin.then(Conduct(behaviour=Behaviour.LATE, seconds=60))
         with pytest.raises(httpx.TransportError):
             sent(client, "sms-telnyx", standin)
+        idle = httpx.Client(base_url=standin.url, trust_env=False)
+        idle.get("/")
         began = time.monotonic()
     assert time.monotonic() - began < 2
+    idle.close()
     assert threading.active_count() == before
 
 
