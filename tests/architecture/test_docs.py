@@ -287,8 +287,10 @@ def test_the_example_tenants_load(tmp_path: Path) -> None:
     tenants = load_all(TenantSource(directory=directory, secrets=secrets, connectors=CONNECTORS))
     assert tenants.problems == ()
     served = {id_: set(version.tenant.connectors) for id_, version in tenants.versions.items()}
-    assert served == {"example": set(SOCIAL), "strict": {"whatsapp"}}
-    assert not any(version.out_of_service for version in tenants.versions.values())
+    texts = set(CONNECTORS) - set(SOCIAL)
+    assert served == {"example": set(SOCIAL), "strict": {"whatsapp"}, "texts": texts}
+    assert not any(version.out_of_service or version.not_sending for version in tenants.versions.values())
+    assert all(one.sending for one in tenants.versions["texts"].tenant.connectors.values())
 
 
 def test_the_strict_example_shows_every_key_of_a_policy() -> None:

@@ -58,7 +58,7 @@ def _build(text: Text, sending: Sending) -> HttpRequest:
     return HttpRequest(method="POST", url="https://api.carrier.example/send", headers={})
 
 
-def _read(answer: HttpAnswer) -> SendResult:
+def _read(answer: HttpAnswer, sending: Sending) -> SendResult:
     return Unknown()
 
 
