@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise, permutations
+from threading import Barrier
 from typing import Final
 
 import pytest
@@ -62,6 +64,10 @@ WORDS: Final[dict[str, tuple[list[Change], bool]]] = {
     "START after STOP": ([said(WITHDRAWN, 5), said(GRANTED, 6)], False),
     "STOP after START": ([said(GRANTED, 5), said(WITHDRAWN, 6)], True),
     "both at once: the withdrawal": ([said(GRANTED, 5), said(WITHDRAWN, 5)], True),
+    "both at once, learnt in two ways": (
+        [said(WITHDRAWN, 5, source="callback"), said(GRANTED, 5, source="keyword")],
+        True,
+    ),
     "an unknown at the same time lifts nothing": ([said(WITHDRAWN, 5), said(Consent.UNKNOWN, 5)], True),
     "STOP, START, STOP": ([said(WITHDRAWN, 5), said(GRANTED, 6), said(WITHDRAWN, 7)], True),
 }
@@ -162,6 +168,26 @@ def test_two_replicas_that_learn_of_one_opt_out(postgresql: Databases, known: bo
         if known:
             change(store, "acme", said(GRANTED, 1), said(GRANTED, 1, BERT))
         assert one_after_the_other(store, learn, learn) == ({ANNA, BERT}, set())
+
+
+def test_however_often_two_replicas_learn_at_once_one_is_told(postgresql: Databases) -> None:
+    """Whatever they have read when the other commits."""
+    together, rounds = Barrier(2), 40
+
+    def learn(store: Store) -> list[set[bytes]]:
+        moved = []
+        for at in range(rounds):
+            together.wait(10)
+            moved.append(change(store, "acme", said(GRANTED if at % 2 else WITHDRAWN, at)))
+        return moved
+
+    with (
+        closing(postgresql.store()) as here,
+        closing(postgresql.store()) as there,
+        ThreadPoolExecutor(2) as both,
+    ):
+        told = list(zip(*both.map(learn, (here, there)), strict=True))
+    assert [len(mine) + len(theirs) for mine, theirs in told] == [1] * rounds
 
 
 def test_a_change_shows_nothing_of_itself() -> None:

@@ -19,7 +19,7 @@ from worker.store.tables import BucketRow, Table
 buckets = Table.metadata.tables[str(BucketRow.__tablename__)]
 
 TOKEN: Final = 1_000_000
-"""A token in the unit that is stored."""
+"""A token in the unit that is stored. What is less than that unit is never granted."""
 _BEHIND: Final = 60 * 1_000_000
 """Two transactions may come in another order than their clocks were read in; more than that is another clock."""
 
@@ -52,24 +52,16 @@ def take(tx: Connection, tenant: str, name: bytes, rate: Rate, now: Instant, n: 
     if filled_at - now > _BEHIND:
         tokens, filled_at = min(tokens, 0), now
         _set(tx, tenant, name, tokens, filled_at)
-    left, until = _filled(tokens, filled_at, rate, now)
+    gained = max(now - filled_at, 0) * _gain(rate) // rate.seconds
+    left = min(tokens + gained, _saved(rate) * TOKEN)
     if left < TOKEN:
         return int(filled_at + _time_for(TOKEN - tokens, rate))
-    _set(tx, tenant, name, left - n * TOKEN, until)
+    _set(tx, tenant, name, left - n * TOKEN, max(now, filled_at))
     return None
 
 
 def _set(tx: Connection, tenant: str, name: bytes, tokens: int, filled_at: Instant) -> None:
     tx.execute(_SET, {"of": tenant, "at": name, "left": tokens, "now": filled_at})
-
-
-def _filled(tokens: int, filled_at: Instant, rate: Rate, now: Instant) -> tuple[int, Instant]:
-    """The content at ``now``, and up to when that is filled. Whole numbers: what is cut off is never granted."""
-    gained = max(now - filled_at, 0) * _gain(rate) // rate.seconds
-    most = _saved(rate) * TOKEN
-    if tokens + gained >= most:
-        return most, max(now, filled_at)
-    return tokens + gained, filled_at + _time_for(gained, rate)
 
 
 def _saved(rate: Rate) -> int:
