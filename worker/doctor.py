@@ -170,6 +170,11 @@ def _secrets(_settings: Settings, source: TenantSource) -> Iterator[Told]:
 def _public_url(settings: Settings, source: TenantSource) -> Iterator[Told]:
     connectors = [one.connector for tenant in load_all(source).serving for one in tenant.connectors.values()]
     if settings.public_url is None:
+        for name in sorted({connector.name for connector in connectors if connector.signs_url}):
+            yield (
+                Health.WRONG,
+                f"SLUICEGATE_PUBLIC_URL is not set: {name} signs the address that it calls, so nothing it sends is taken",
+            )
         needed = any(connector.signed_request is not None for connector in connectors)
         health = Health.WARNING if needed else Health.FINE
         yield (

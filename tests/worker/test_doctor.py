@@ -172,6 +172,16 @@ def test_what_is_wrong_with_settings_is_found(
     assert words in small.unwell(**changed)[check][1]
 
 
+def test_a_signature_over_an_address_that_nobody_configured_is_found(small: House) -> None:
+    """Every delivery would be refused."""
+    small.tenant.write_text(
+        TENANT + '[connectors.sms-twilio]\naccounts = ["2"]\nsigning_secrets = ["file:app"]\n'
+    )
+    assert small.unwell() == {}
+    told = small.findings(public_url=None)["public address"]
+    assert any(health is Health.WRONG and "sms-twilio signs the address" in words for health, words in told)
+
+
 def test_a_database_without_schema_is_found_and_not_made(
     tmp_path: Path, provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
