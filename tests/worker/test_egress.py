@@ -450,3 +450,16 @@ def test_every_call_has_a_connection_of_its_own(client: Client) -> None:
     assert wrong == []
     assert len(server.requests) == 80
     assert server.connections == 80
+
+
+def test_a_second_answer_is_never_taken_for_the_next_calls(client: Client) -> None:
+    def twice(connection: socket.socket, got: bytes) -> None:
+        body = got.rpartition(b"\r\n\r\n")[2]
+        connection.sendall(answer(200, body) + answer(200, b"once more " + body))
+
+    with serving(twice) as server:
+        url = f"http://{HOST}:{server.port}/"
+        for name in (b"one", b"two", b"three"):
+            sent = HttpRequest(method="POST", url=url, headers={}, body=name)
+            assert client.send(sent, {HOST}, 5).body == name
+        assert all(b"connection: close" in one.lower() for one in server.requests)

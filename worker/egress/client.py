@@ -27,6 +27,7 @@ next text with the id of the last; and one that closes an idle connection just w
 
 # Another host's name beside the declared one would reach it behind the same front; framing is ours.
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade"})
+_HEADERS = {"user-agent": "sluicegate", "accept-encoding": "identity", "connection": "close"}
 _PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 
 
@@ -106,7 +107,7 @@ class Client:
         built = self._client.build_request(
             request.method,
             url,
-            headers={"user-agent": "sluicegate", "accept-encoding": "identity", **request.headers},
+            headers={**_HEADERS, **request.headers},
             content=request.body,
             timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
         )
