@@ -90,8 +90,7 @@ class House:
         secrets = self.directory / "secrets" / tenant
         secrets.mkdir(parents=True, exist_ok=True)
         (secrets / "console").write_bytes(b"a-secret-of-a-test\n")
-        text = _FILE.format(name=tenant.title(), sender=sender, unconnected=unconnected)
-        text += "".join(_SENDER.format(address=address) for address in (sender, unconnected))
+        text = tenant_file(tenant.title(), sender, unconnected)
         (self.directory / "tenants" / f"{tenant}.toml").write_text(text)
 
     @contextmanager
@@ -144,6 +143,12 @@ class Running:
     def look(self, id_: str, key: str, tenant: str = "acme") -> httpx.Response:
         """Ask where a text stands."""
         return self.client.get(f"/v1/tenants/{tenant}/sms/{id_}", headers=bearer(key))
+
+
+def tenant_file(name: str, sender: str, unconnected: str) -> str:
+    """A tenant with the console for its sender, and one whose provider account is not in order."""
+    text = _FILE.format(name=name, sender=sender, unconnected=unconnected)
+    return text + "".join(_SENDER.format(address=address) for address in (sender, unconnected))
 
 
 def bearer(key: str) -> dict[str, str]:
