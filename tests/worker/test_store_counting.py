@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
@@ -229,16 +229,18 @@ def take(store: Store, tenant: str, rate: Rate, now: int, n: int = 1) -> int | N
         return buckets.take(tx, tenant, b"bucket", rate, now, n)
 
 
-@settings(max_examples=40)
-@given(rate=rates, steps=st.lists(st.floats(0, 0.3), min_size=1, max_size=40))
-def test_no_window_sees_more_than_the_rate(store: Store, rate: Rate, steps: list[float]) -> None:
-    """Wherever it begins, however irregularly somebody asks."""
+@settings(max_examples=30)
+@given(rate=rates, steps=st.lists(st.one_of(st.none(), st.floats(0, 0.3)), min_size=1, max_size=60))
+@example(rate=TEN, steps=[None] * 60)
+@example(rate=Rate(messages=30, seconds=7), steps=[0.3, *[None] * 60])
+def test_no_window_sees_more_than_the_rate(store: Store, rate: Rate, steps: list[float | None]) -> None:
+    """Wherever it begins; whether somebody asks at the very instant that is told (None) or some part of a window later."""
     tenant, now, window = uuid.uuid4().hex, NOW, rate.seconds * SECOND
     granted: list[int] = []
     for step in steps:
-        now += int(step * window)
-        while len(granted) < 200 and take(store, tenant, rate, now) is None:
+        while (until := take(store, tenant, rate, now)) is None:
             granted.append(now)
+        now = until if step is None else now + int(step * window)
     for first, next_beyond in zip(granted, granted[rate.messages :], strict=False):
         assert next_beyond - first >= window
 
