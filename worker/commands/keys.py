@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from getpass import getuser
 from typing import Annotated, Any, Final
@@ -38,6 +39,7 @@ By = Annotated[
 ]
 
 _LONGEST_LABEL: Final = 128
+_WIDE: Final = 200
 
 
 @app.command()
@@ -81,10 +83,13 @@ def list_(
     if not found:
         typer.echo(f"{plain(tenant)} has no keys", err=True)
         return
-    table = Table(*found[0], box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
+    for column in found[0]:
+        table.add_column(column, overflow="fold")
     for one in found:
         table.add_row(*(Text(plain(str(value or ""))) for value in one.values()))
-    Console(highlight=False, markup=False).print(table)
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
 @app.command()
