@@ -11,7 +11,7 @@ from policies.message import Identifier, Instant, Private
 from worker.crypto import reference
 from worker.keyring import ConversationKey, Keyring
 from worker.store import people
-from worker.store.statements import Row
+from worker.store.statements import Raced, Row
 
 
 class Person(Private, frozen=True, kw_only=True):
@@ -74,6 +74,12 @@ class Directory:
             return self._conversations.get(one.references[0])
         found = [self._conversations[name] for name in one.references if name in self._conversations]
         return min(found, default=None)
+
+    def confirm(self) -> None:
+        """Raise Raced where a conversation that was found is gone: its person was erased in between."""
+        found = sorted(set(self._conversations.values()))
+        if len(people.existing(self._tx, self._tenant, found)) < len(found):
+            raise Raced
 
     def unite(self, one: bytes, other: bytes) -> None:
         """The same message was exchanged in both conversations: they are with the same person.

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Delete, delete, select
 
 from worker.crypto import Aes256Gcm, Cipher, CipherFactory, CryptoError, MasterKey, derive, new_key
 from worker.store.engine import KEYRING, Store, StoreError
@@ -56,6 +56,7 @@ class Keyring:
         self._lock = threading.Lock()
         self._tenants: dict[tuple[str, str], bytes] = {}
         self._conversations: OrderedDict[tuple[str, bytes], ConversationKey] = OrderedDict()
+        self._erasures: dict[str, int] = {}
 
     def migrate(self) -> None:
         """Create or update the keyring's schema. Raises StoreError."""
@@ -124,6 +125,31 @@ class Keyring:
             found.update(self._load(tenant, missing))
         return found
 
+    def destroy(self, tenant: str, conversations: Iterable[bytes]) -> int:
+        """Destroy these conversations' keys, durably, before this returns; how many there were.
+
+        What was sealed under them cannot be read any more, wherever a copy of it lies. Other processes that have opened
+        one forget it when they learn of the erasure (``note_erasures``).
+        """
+        wanted = sorted(set(conversations))
+        with self.store.transaction() as connection:
+            gone = [connection.execute(_destroy(tenant, id_)).rowcount for id_ in wanted]
+        with self._lock:
+            for id_ in wanted:
+                self._conversations.pop((tenant, id_), None)
+        return sum(gone)
+
+    def erasures(self, tenant: str) -> int | None:
+        """How many conversations of the tenant were erased, as this process last learnt; None while it never did."""
+        return self._erasures.get(tenant)
+
+    def note_erasures(self, tenant: str, erasures: int) -> None:
+        """Somebody of the tenant was erased: forget its conversations' keys; those that are left are read again."""
+        with self._lock:
+            self._erasures[tenant] = erasures
+            for place in [place for place in self._conversations if place[0] == tenant]:
+                del self._conversations[place]
+
     def close(self) -> None:
         """Close the keyring's database."""
         self.store.close()
@@ -152,6 +178,11 @@ class Keyring:
 def open_keyring(url: str, master: MasterKey, factory: CipherFactory = Aes256Gcm) -> Keyring:
     """The keyring at ``url``. Connects on first use."""
     return Keyring(Store(url, KEYRING), master, factory)
+
+
+def _destroy(tenant: str, conversation: bytes) -> Delete:
+    known = _conversation_keys.c
+    return delete(_conversation_keys).where(known.tenant == tenant, known.conversation == conversation)
 
 
 def _place(tenant: str, name: bytes) -> bytes:

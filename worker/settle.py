@@ -83,6 +83,9 @@ class Settlement:
         self.deliveries = deliveries
         self._tenant = deliveries[0].tenant
         self._tx = tx
+        self._keyring = keyring
+        # Read before anybody is looked for: who was erased by then is not found.
+        self._erasures = keyring.erasures(self._tenant.id)
         self._now = now
         self._pseudonym = keyring.tenant_key(self._tenant.id, PSEUDONYM)
         self._directory = Directory(tx, keyring, self._tenant.id, now)
@@ -135,9 +138,18 @@ class Settlement:
         )
 
     def conclude(self) -> tuple[int, bytes]:
-        """Count, and append the decisions to the tenant's chain: its sequence number and head."""
+        """Count, and append the decisions to the tenant's chain: its sequence number and head.
+
+        Raises statements.Raced where a person whom the events name was erased after they were found: who comes behind an
+        erasure meets somebody new.
+        """
         accounts.count(self._tx, self._tenant.id, self._counts())
-        return decisions.append(self._tx, self._tenant.id, self._now, self._records())
+        records = self._records()
+        end = decisions.lock_end(self._tx, self._tenant.id)
+        if end.erasures != self._erasures:
+            self._keyring.note_erasures(self._tenant.id, end.erasures)
+            self._directory.confirm()
+        return decisions.append(self._tx, self._tenant.id, self._now, records, end)
 
     # -- before anything is decided ----------------------------------------------------------------------
 
@@ -198,6 +210,8 @@ class Settlement:
         its unsend came first.
         """
         event = work.item.event
+        if isinstance(event, MessageUnsent) and self._register.is_erased(work.key):
+            work.person = None
         if not isinstance(event, (MessageReceived, MessageEdited)) or work.item.dropped:
             return
         work.decision = decide(event.message, self._facts(unsent=False), BEFORE_TRANSCRIPT)

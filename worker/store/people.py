@@ -24,6 +24,11 @@ def find_conversations(tx: Connection, tenant: str, references: Sequence[bytes])
     return {row.reference: row.conversation for row in rows}
 
 
+def existing(tx: Connection, tenant: str, ids: Sequence[bytes]) -> set[bytes]:
+    """Those of the conversations (in order) that are there now."""
+    return {row.id for row in select_in(tx, conversations.c.id, tenant, ids)}
+
+
 def add_conversations(tx: Connection, rows: Sequence[Row]) -> None:
     """Insert new conversations under fresh ids, as tuples in the table's order."""
     insert_new(tx, conversations, rows)

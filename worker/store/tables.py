@@ -204,12 +204,16 @@ class CommitRow(Table, table=True):
 
 
 class ChainRow(Table, table=True):
-    """The end of a tenant's decision chain; its row lock is what orders the replicas' commits."""
+    """The end of a tenant's decision chain; its row lock is what orders the replicas' commits.
+
+    ``erasures`` counts the conversations that were erased: who found one before, and sees it counted now, looks again.
+    """
 
     __tablename__ = "decision_chain"
     tenant: str = _text(key=True)
     sequence: int = _number()
     head: bytes = _bytes()
+    erasures: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     __table_args__ = (_CLUSTERED,)
 
 
