@@ -20,6 +20,7 @@ from connectors.registry import SOCIAL
 from worker.settings import Settings
 from worker.tenants.loading import load_all
 from worker.tour.demo import ACCOUNTS, TENANT, prepare
+from worker.tour.texts import CONNECTOR
 
 COMMAND = (sys.executable, "-c", "from worker.cli import main; main()", "demo")
 LAST_WORD = "conform"
@@ -39,6 +40,14 @@ HELD = {
 }
 """What the store must hold after each stop of the tour."""
 
+TEXTS = {
+    "a text of the tenant's own": ("accepted", "sent: the console showed it"),
+    "a lure to a stranger's link": ("quarantined", "held for a person: quarantine list"),
+    "a name that passes for the tenant's": ("refused", "nothing was sent"),
+    "STOP, then a text all the same": ("refused", "nothing was sent"),
+}
+"""The verdict on each text of the tour, and what must become of it."""
+
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -54,7 +63,7 @@ def test_a_demo_tenant_is_made_once(settings: Settings) -> None:
     assert not prepare(settings)
     assert {path: path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file()} == files
     secrets = [text for path, text in files.items() if path.suffix != ".toml"]
-    assert len(set(secrets)) == len(secrets) == sum(len(row.needs) for row in SOCIAL.values())
+    assert len(set(secrets)) == len(secrets) == sum(len(row.needs) for row in SOCIAL.values()) + 1
     assert all(len(secret) >= 32 for secret in secrets)
 
 
@@ -76,7 +85,9 @@ def test_the_demo_tenant_can_be_served(settings: Settings) -> None:
     prepare(settings)
     tenants = load_all(tenant_source(settings))
     assert tenants.problems == ()
-    assert tenants.versions[TENANT].tenant.connectors.keys() == ACCOUNTS.keys()
+    tenant = tenants.versions[TENANT].tenant
+    assert tenant.connectors.keys() == ACCOUNTS.keys() | {CONNECTOR}
+    assert tenant.sms is not None
 
 
 def test_the_tour_of_a_whole_worker(tmp_path: Path) -> None:
@@ -99,7 +110,10 @@ def test_the_tour_of_a_whole_worker(tmp_path: Path) -> None:
 
 
 def _assert_tour(shown: str) -> None:
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "│" in line]
+    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "│" in line]
+    rows, texts = [row for row in table if len(row) == 4], [row for row in table if len(row) == 3]
+    assert {row[0]: (row[1].partition(" ")[0], row[2]) for row in texts} == TEXTS
+    assert shown.count("[text]") == 2  # the one that was sent, and what confirms the STOP
     assert {row[0]: row[3] for row in rows} == HELD
     assert {row[2] for row in rows if row[0] == "a forged signature"} == {"401"}
     assert {row[2] for row in rows if row[0] != "a forged signature"} == {"200", "200, 200"}
@@ -111,7 +125,7 @@ class _Demo:
 
     def shown(self, screen: Path) -> str:
         """The screen once it says what to try next; bounded."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (
             LAST_WORD not in screen.read_text()
             and self.process.poll() is None

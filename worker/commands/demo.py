@@ -36,7 +36,7 @@ def demo() -> None:
     log_bridge.install(log)
     log.start()
     try:
-        runtime = _runtime(settings, log)
+        runtime = _runtime(settings, log, console)
         guide = threading.Thread(target=_tour, args=(runtime, console, path), name="tour", daemon=True)
         guide.start()
         code = runtime.run()
@@ -49,10 +49,10 @@ def demo() -> None:
     os._exit(code)
 
 
-def _runtime(settings: Settings, log: Log) -> Runtime:
+def _runtime(settings: Settings, log: Log, console: Console) -> Runtime:
     """A port that is taken is for a person to settle, here too."""
     try:
-        return Runtime(settings, log)
+        return Runtime(settings, log, show=lambda text: console.print(show.shown(text), soft_wrap=True))
     except Unavailable as error:
         advice = f"end what listens there, or set {PREFIX}WEBHOOK_LISTEN_PORT and {PREFIX}ADMIN_LISTEN_PORT"
         raise ConfigurationError(*error.sentences, advice) from None
@@ -80,6 +80,9 @@ def _tour(runtime: Runtime, console: Console, log: Path) -> None:
             )
         else:
             console.print(show.table(show.travel(url, version.tenant, runtime.opened)))
+            texts = show.travel_texts(url, admin_url, version.tenant, runtime.opened)
+            if texts:
+                console.print(show.texts_table(texts))
         steps = show.next_steps(url, admin_url, log, show.sample(settings), _program())
         console.print(steps, soft_wrap=True)
     except Exception as error:  # noqa: BLE001 - Ctrl-C may take the worker away in the middle of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.registry import CONNECTORS, SOCIAL
+from worker.acts import Operator
+from worker.api.access import issue, revoke
+from worker.api.keys import KeyScope, presented
 from worker.opening import Opened, prepare_data_directory
 from worker.plain import plain
 from worker.settings import Settings
 from worker.tenants.loading import Tenant
-from worker.tour import samples
+from worker.tour import samples, texts
 from worker.tour import story as tour
 from worker.tour.samples import Scene
 from worker.transcripts import export, message_ref
@@ -29,6 +33,27 @@ ACCOUNTS: Final[Mapping[str, str]] = {name: f"10000000000000{n}" for n, name in 
 """One invented account on each connector."""
 
 _TIMEOUT = httpx.Timeout(10.0)
+_SMS_SECRET: Final = "sms_secret"  # noqa: S105 - a file name
+_SMS: Final = f"""
+# Texts: shown on this screen instead of sent. docs/sms.md has every key.
+[connectors.{texts.CONNECTOR}]
+accounts = ["{texts.SENDER}"]
+signing_secrets = ["file:{_SMS_SECRET}"]
+[connectors.{texts.CONNECTOR}.sending]
+
+[sms]
+brands = ["Demo"]
+hosts = ["demo.example"]
+
+[[sms.senders]]
+address = "{texts.SENDER}"
+kind = "did"
+owner = "Demo"
+evidence = "owned"
+reference = "an invented number"
+country = "US"
+registrations = [{{ registry = "10dlc", id = "an invented campaign" }}]
+"""
 
 
 def prepare(settings: Settings) -> bool:
@@ -48,7 +73,8 @@ def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
             yield settings.secrets_dir / TENANT / secret, secrets.token_urlsafe(32)
             lines.append(f'{ring} = ["file:{secret}"]')
         lines.append("")
-    yield settings.tenants_dir / f"{TENANT}.toml", "\n".join(lines)
+    yield settings.secrets_dir / TENANT / _SMS_SECRET, secrets.token_urlsafe(32)
+    yield settings.tenants_dir / f"{TENANT}.toml", "\n".join(lines) + _SMS
 
 
 def sample(settings: Settings) -> Path:
@@ -86,6 +112,37 @@ def travel(url: str, tenant: Tenant, opened: Opened) -> list[tour.Seen]:
         return list(tour.travel(client, tenant.id, signing, stops, find))
 
 
+def travel_texts(url: str, admin_url: str, tenant: Tenant, opened: Opened) -> list[texts.Seen]:
+    """Hand texts in over the interface; nothing where the tenant sends none. The key that is made for it is revoked."""
+    source = tenant.connectors.get(texts.CONNECTOR)
+    if source is None or source.sending is None or tenant.sms is None:
+        return []
+    operator, now = Operator(name="the demo", why="its tour"), time.time_ns() // 1000
+    key = issue(
+        opened.store,
+        opened.keyring,
+        tenant.id,
+        scopes=(KeyScope.SEND,),
+        label="the tour",
+        operator=operator,
+        now=now,
+    )
+    try:
+        with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
+            phone = texts.Phone(
+                client=client,
+                webhooks=url,
+                interface=admin_url,
+                tenant=tenant.id,
+                key=key,
+                secret=source.credentials.signing_secrets[0],
+            )
+            return list(texts.travel(phone))
+    finally:
+        prefix = presented(f"Bearer {key}").prefix
+        revoke(opened.store, opened.keyring, tenant.id, prefix, operator=operator, now=now)
+
+
 def _entries(opened: Opened, tenant: Tenant) -> list[Mapping[str, Any]]:
     whole = export(opened.store, opened.keyring, tenant.id)
     attributed = [entry for talk in whole["conversations"] for entry in talk["entries"]]
@@ -102,11 +159,26 @@ def table(seen: Sequence[tour.Seen]) -> RenderableType:
     return shown
 
 
+def texts_table(seen: Sequence[texts.Seen]) -> RenderableType:
+    """What was handed in, the verdict, what became of it."""
+    shown = Table("text handed in", "verdict", "what became of it", title="Texts", title_justify="left")
+    for one in seen:
+        shown.add_row(*(Text(plain(cell)) for cell in (one.title, one.verdict, one.held)))
+    return shown
+
+
+def shown(body: bytes) -> str:
+    """What the console shows of a text that would be sent."""
+    told = msgspec.json.decode(body, type=dict[str, str])
+    return plain(f"  [text] {told['from']} to {told['to']}: {told['text']}")
+
+
 def next_steps(url: str, admin_url: str, log: Path, sample: Path, program: str) -> RenderableType:
     """What to try now; ``program`` is how this command was called, ``sample`` a body to change and post."""
     commands = (
         ("what was kept", f"{program} transcript show --tenant {TENANT}"),
         ("the log as a table", f"{program} logs {log}"),
+        ("texts held for a person", f"{program} quarantine list --tenant {TENANT}"),
         ("every rule and its clause", f"{program} policy list"),
         ("the tenant and its accounts", f"{program} tenants show {TENANT}"),
         ("a delivery of your own", f"{program} replay {sample} --tenant {TENANT} --connector instagram"),
