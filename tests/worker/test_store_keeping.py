@@ -72,6 +72,19 @@ def test_a_reference_that_is_taken_is_told(store: Store) -> None:
     assert found == {b"reference 2": submission(2)}
 
 
+def test_what_is_forgotten_is_free_again(store: Store) -> None:
+    """These references, of this tenant."""
+    with store.transaction() as tx:
+        for tenant in ("acme", "globex"):
+            submissions.add(tx, tenant, [submission(1), submission(2)])
+        submissions.forget(tx, "acme", [])
+        submissions.forget(tx, "acme", [b"reference 1", b"none"])
+        asked = [b"reference 1", b"reference 2"]
+        assert submissions.find(tx, "acme", asked) == {b"reference 2": submission(2)}
+        assert len(submissions.find(tx, "globex", asked)) == 2
+        submissions.add(tx, "acme", [submission(1, digest=b"other")])
+
+
 def test_two_replicas_that_take_one_reference(postgresql: Databases) -> None:
     """The second waits, and is told."""
 

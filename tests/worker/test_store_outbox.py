@@ -98,6 +98,17 @@ def test_what_is_due_is_claimed_first_of_its_pair(store: Store) -> None:
         assert outbox.claim(tx, "initech", NOW, 10) == []
 
 
+def test_what_is_out_of_service_is_left_where_it_is(store: Store) -> None:
+    """Of some connectors and of some accounts nothing is claimed; their texts still hold back those behind them."""
+    with store.transaction() as tx:
+        holding(
+            tx, text(1, "a", connector="sms-http"), text(2, "a"), text(3, account="+12025550199"), text(4)
+        )
+        assert numbers(outbox.claim(tx, "acme", NOW, 9)) == [1, 3, 4]
+        assert numbers(outbox.claim(tx, "acme", NOW, 9, without={"sms-http", "other"})) == [3, 4]
+        assert numbers(outbox.claim(tx, "acme", NOW, 1, without={"sms-http"}, silent={"+12025550199"})) == [4]
+
+
 @pytest.mark.parametrize("state", OutboxState)
 def test_only_what_is_unfinished_holds_back_its_pair(store: Store, state: OutboxState) -> None:
     """A text whose fate is not known does; one that was sent, failed, or is a person's does not."""
@@ -170,6 +181,10 @@ STEPS: Final[dict[str, tuple[Step, dict[OutboxState, OutboxState]]]] = {
         lambda tx, row: outbox.expire_leases(tx, "acme", LEASE + 1),
         {CALLING: UNKNOWN},
     ),
+    "sent again by a person": (
+        lambda tx, row: outbox.send_again(tx, "acme", row, NOW),
+        {UNRESOLVED: QUEUED},
+    ),
     "within its lease": (lambda tx, row: outbox.expire_leases(tx, "acme", LEASE), {}),
     "unknown for long": (
         lambda tx, row: outbox.age_unknown(tx, "acme", NOW + 1, NOW + 1),
@@ -220,6 +235,7 @@ def test_who_comes_back_with_an_older_epoch_changes_nothing(store: Store) -> Non
         for state in (SENT, FAILED, UNKNOWN):
             assert not outbox.record(tx, "acme", old, state, NOW)
         assert not outbox.postpone(tx, "acme", old, NOW, NOW)
+        assert not outbox.send_again(tx, "acme", old, NOW)
         assert one(tx) == new
         assert outbox.record(tx, "acme", new, SENT, NOW)
 

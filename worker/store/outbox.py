@@ -149,8 +149,9 @@ def claim(
 ) -> list[Outgoing]:
     """Due rows, each the first unfinished one of its pair, locked until the transaction ends; the longest due first.
 
-    Not those of the connectors ``without`` and of the accounts ``silent``, which send nothing now. What another transaction has locked is left out, and so is what stands behind it: a locked row is unfinished to
-    everybody else until its transaction has ended.
+    Not those of the connectors ``without`` and of the accounts ``silent``, which send nothing now. What another transaction
+    has locked is left out, and so is what stands behind it: a locked row is unfinished to everybody else until its
+    transaction has ended.
     """
     asked = {"of": tenant, "now": now, "most": limit, "without": sorted(without), "silent": sorted(silent)}
     return [_outgoing(row) for row in tx.execute(_CLAIM, asked)]
