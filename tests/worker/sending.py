@@ -149,14 +149,36 @@ class Died(BaseException):
     """The process was killed in the middle of a call."""
 
 
+class Clock:
+    """What time it is, for the database and for the process."""
+
+    def __init__(self, now: Instant = NOON) -> None:
+        self.now = now
+        self.dying = False
+
+    def look(self, _tx: Any = None) -> Instant:
+        """What every transaction begins with: where a process may die."""
+        if self.dying:
+            self.dying = False
+            raise Died
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * MICROSECONDS)
+
+    def monotonic(self) -> float:
+        return self.now / MICROSECONDS
+
+
 Behaviour = str
-"""sent, twice, lost, swallowed, down, broken, dies_before, dies_after, or a word of ``Failure``."""
+"""sent, lost, swallowed, down, broken, dies_before, dies_after, dies_writing, or a word of ``Failure``."""
 
 
 class Provider:
     """Takes texts as its script says, "sent" when that is at its end, and notes what it took, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.script: deque[Behaviour] = deque()
         self.taken: list[dict[str, str]] = []
         self.calls: list[str] = []
@@ -187,9 +209,9 @@ class Provider:
         )
 
     def _answer(self, behaviour: Behaviour, text: dict[str, str]) -> HttpAnswer:
-        if behaviour in {"sent", "lost", "dies_after"}:
+        if behaviour in {"sent", "lost", "dies_after", "dies_writing"}:
             self.taken.append(text)
-        if behaviour.startswith("dies"):
+        if behaviour in {"dies_before", "dies_after"}:
             raise Died
         if behaviour == "down":
             raise NotSent(Why.CONNECT)
@@ -197,26 +219,14 @@ class Provider:
             raise MaybeSent(Why.TIMEOUT)
         if behaviour == "broken":
             return HttpAnswer(status=502, headers={}, body=b"")
-        if behaviour == "sent":
+        if behaviour in {"sent", "dies_writing"}:
+            self.clock.dying = behaviour == "dies_writing"
             return HttpAnswer(status=200, headers={}, body=json.dumps({"sent": f"p-{text['id']}"}).encode())
         told = {"failure": behaviour, "code": 7}
         return HttpAnswer(status=400, headers={}, body=json.dumps(told).encode())
 
 
 # --- a replica that sends --------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """What time it is, for the database and for the process."""
-
-    def __init__(self, now: Instant = NOON) -> None:
-        self.now = now
-
-    def advance(self, seconds: float) -> None:
-        self.now += round(seconds * MICROSECONDS)
-
-    def monotonic(self) -> float:
-        return self.now / MICROSECONDS
 
 
 class Lines:
@@ -266,9 +276,10 @@ class House:
         threads: int = 4,
         unknown_seconds: float = 3600,
         inline: bool = True,
+        now: Callable[[Any], Instant] | None = None,
     ) -> None:
         self.clock = clock or Clock()
-        self.provider: Any = provider or Provider()
+        self.provider: Any = provider or Provider(self.clock)
         self.store, self.keyring = databases.store(), databases.keyring(MASTER)
         self.serve(*(tenants or (provided(),)))
         self.lines = Lines()
@@ -285,7 +296,7 @@ class House:
             lambda: self.tenants,
             threads=threads,
             unknown_seconds=unknown_seconds,
-            now=lambda _tx: self.clock.now,
+            now=now or self.clock.look,
             draw=lambda: 0.0,
             monotonic=self.clock.monotonic,
         )
@@ -334,7 +345,7 @@ class House:
                 id=id_,
                 pair=pair_reference(pseudonym, sender, recipient),
                 conversation=conversation,
-                connector=NAME,
+                connector=next(iter(tenant.connectors)),
                 account=sender,
                 purpose=purpose.value,
                 not_before=now + round(delayed * MICROSECONDS),
@@ -403,7 +414,7 @@ class House:
             return messages.load(tx, of, [key])[key].record.receipt.status
 
     def _settle(self, tx: Any, tenant: Tenant, governed: Governed) -> Settlement:
-        source = tenant.connectors[NAME]
+        source = next(iter(tenant.connectors.values()))
         told = Told(tenant=tenant, source=source, received_at=self.clock.now, size=0, events=[governed])
         settlement = Settlement(tx, self.keyring, [told], self.clock.now)
         settlement.apply()

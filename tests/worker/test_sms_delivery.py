@@ -268,7 +268,7 @@ def test_that_a_provider_does_not_know_a_text_is_no_proof(sqlite: Databases) -> 
     house.close()
 
 
-@pytest.mark.parametrize("behaviour", ["dies_before", "dies_after"])
+@pytest.mark.parametrize("behaviour", ["dies_before", "dies_after", "dies_writing"])
 def test_a_process_that_dies_in_a_call_leaves_an_unknown_text(databases: Databases, behaviour: str) -> None:
     house = House(databases)
     house.provider.script.append(behaviour)

@@ -16,7 +16,7 @@ from worker.store.outbox import OutboxState, Outgoing
 
 RECIPIENTS = ("+12025550143", "+12025550144")
 BEHAVIOURS = (
-    "sent sent lost lost swallowed swallowed broken dies_before dies_after dies_after down throttled temporary"
+    "sent sent lost lost swallowed swallowed broken dies_before dies_after dies_writing down throttled temporary"
     " opted_out rejected registration account"
 ).split()
 FINAL = {
@@ -78,9 +78,9 @@ class World:
         self.id = f"t{next(_tenants)}"
         self.databases = databases
         self.tenant = provided(self.id, lookup=LOOKUP if lookup else None)
-        self.provider = Provider()
-        self.provider.script.extend(script)
         self.clock = Clock()
+        self.provider = Provider(self.clock)
+        self.provider.script.extend(script)
         self.opted_out: dict[str, int] = {}
         self.house = self._house()
 
@@ -119,6 +119,7 @@ class World:
     def end(self) -> list[Outgoing]:
         """The provider gets well, and time passes until nothing is left to do."""
         self.provider.script.clear()
+        self.clock.dying = False
         self.house.settle_down(of=self.id, hours=8, most=200)
         return self.house.rows(self.id)
 
