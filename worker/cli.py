@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "migrate": "Bring the databases to this version's schema; begin a new store.",
     "doctor": "Say what is misconfigured, and what to do about it.",
     "tenants": "Check, show and begin tenant files.",
-    "policy": "List the rules, explain reason codes.",
+    "policy": "List the rules, explain reason codes, try another policy.",
     "screen": "Say what the screening of outbound texts would do with a text or a file of them.",
     "keys": "Make, list and revoke keys of the programming interface.",
     "quarantine": "Look at texts that wait for a person; release or reject them.",

@@ -42,8 +42,12 @@ def inspect(
     seals: Sequence[Seal],
     keys: Sequence[PublicKey],
     known: Mapping[int, str],
+    end: int = 0,
 ) -> Inspection:
-    """Recompute a tenant's chain. ``read`` gives its commits in order, ``known`` heads (hex) that were seen elsewhere."""
+    """Recompute a tenant's chain. ``read`` gives its commits in order, ``known`` heads (hex) that were seen elsewhere.
+
+    ``end`` is how long the store itself says that the chain is, which vouches for nothing.
+    """
     for seal in seals:
         if not any(is_genuine(seal, tenant, key) for key in keys):
             return Inspection(commits=0, harm=Harm.FORGED_SEAL, sequence=seal.sequence)
@@ -59,7 +63,7 @@ def inspect(
             first = vouched + 1
             return Inspection(commits=sequence, vouched=vouched, harm=Harm.REWRITTEN, sequence=first)
         vouched = sequence if sequence in told or sequence in known else vouched
-    if any(end > sequence for end in (*told, *known)):
+    if any(length > sequence for length in (end, *told, *known)):
         return Inspection(commits=sequence, vouched=vouched, harm=Harm.CUT, sequence=sequence + 1)
     return Inspection(commits=sequence, vouched=vouched)
 

@@ -66,7 +66,11 @@ def verify(
         keys = [opened.signing.public, *(_public_key(path) for path in key or ())]
         found = {id_: _inspected(opened, id_, keys, known) for id_ in _tenants(opened, tenant, known)}
     for id_, one in found.items():
-        vouched = f", vouched for up to {one.vouched}" if one.vouched else ", no checkpoint yet"
+        vouched = (
+            f", vouched for up to {one.vouched}"
+            if one.vouched
+            else ", no checkpoint and no head from outside yet"
+        )
         if one.harm is None:
             typer.echo(f"{id_}: {one.commits} commits fit{vouched}")
     wrong = [f"{id_}: commit {one.sequence} {_SENTENCES[one.harm]}" for id_, one in found.items() if one.harm]
@@ -121,11 +125,9 @@ def acts_(
 
 def _inspected(opened: Opened, tenant: str, keys: list[PublicKey], known: Heads) -> Inspection:
     with opened.store.reading() as tx:
-        heads = dict(known.get(tenant, {}))
-        sequence, head = decisions.end_of(tx, tenant)
-        if sequence:
-            heads.setdefault(sequence, head.hex())
-        return inspect(tenant, lambda: decisions.read(tx, tenant), seals.all_seals(tx, tenant), keys, heads)
+        end, _ = decisions.end_of(tx, tenant)
+        made, heads = seals.all_seals(tx, tenant), known.get(tenant, {})
+        return inspect(tenant, lambda: decisions.read(tx, tenant), made, keys, heads, end)
 
 
 def _tenants(opened: Opened, tenant: str | None, known: Heads) -> list[str]:

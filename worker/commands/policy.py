@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import closing
 from difflib import get_close_matches
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -12,15 +14,30 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from connectors.registry import CONNECTORS
+from policies.digest import policy_digest
 from policies.reasons import CLAUSES, WORDS
 from policies.reference import Row, rows
 from policies.rules import GATES, RULE_PACK
+from policies.sms.policy import Prepared
 from policies.verdict import ReasonCode
 from worker.errors import ConfigurationError
+from worker.opening import open_all
 from worker.plain import plain
+from worker.runtime import tenant_source, wall_clock
+from worker.settings import load_settings
+from worker.simulation import Judgement, differences, simulate
+from worker.tenants.file import read_tenant
+from worker.tenants.loading import Tenant, load_all
 
-app = typer.Typer(help="List the rules, explain reason codes.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="List the rules, explain reason codes, try another policy.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
+TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
+Candidate = Annotated[Path, typer.Option("--with", help="A tenant file with the policy to try.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -62,6 +79,75 @@ def explain(
         console.print(_heading(row))
         console.print(f"gate {row.gate}; reason codes: {', '.join(row.reasons)}\n")
         console.print(_words(row))
+
+
+@app.command()
+def diff(tenant: TenantId, candidate: Candidate, *, json: AsJson = False) -> None:
+    """Show which settings of a tenant another file would change, and both policy digests."""
+    before, after = _versions(tenant, candidate)
+    found = differences(before, after)
+    if json:
+        told = [{"setting": name, "before": one, "after": other} for name, one, other in found]
+        typer.echo(
+            msgspec.json.encode({"digests": [before.policy_digest, after.policy_digest], "changes": told})
+        )
+        return
+    typer.echo(f"policy {before.policy_digest} -> {after.policy_digest}")
+    for name, one, other in found:
+        typer.echo(plain(f"  {name}: {_value(one)} -> {_value(other)}"))
+    if not found:
+        typer.echo("  the same settings")
+
+
+@app.command("simulate")
+def simulate_(tenant: TenantId, candidate: Candidate, *, json: AsJson = False) -> None:
+    """Judge everything that is stored under another file's policy; say what would change. Nothing is changed.
+
+    Messages are decrypted in memory; what is printed are counts and words, never content.
+    """
+    before, after = _versions(tenant, candidate)
+    with closing(open_all(load_settings(), migrate=False)) as opened, opened.store.reading() as tx:
+        found = simulate(tx, opened.keyring, before, after, wall_clock())
+    if json:
+        typer.echo(msgspec.json.encode(found))
+        return
+    typer.echo(f"{found.messages} messages judged, {found.changed} would be judged otherwise")
+    for change, count in found.changes:
+        place = f"{change.channel} {change.direction} {change.kind}"
+        typer.echo(plain(f"  {count:>7}  {place}: {_judgement(change.before)} -> {_judgement(change.after)}"))
+
+
+def _judgement(one: Judgement) -> str:
+    return one.outcome + (f" ({', '.join(one.reasons)})" if one.reasons else "")
+
+
+def _value(value: Any) -> str:
+    return "absent" if value is None else msgspec.json.encode(value).decode()
+
+
+def _versions(tenant: str, candidate: Path) -> tuple[Tenant, Tenant]:
+    """The tenant in force, and as it would be with the candidate's policy."""
+    version = load_all(tenant_source(load_settings())).versions.get(tenant)
+    if version is None:
+        raise ConfigurationError(
+            f"there is no tenant {plain(tenant)} in service: see `sluicegate tenants check`"
+        )
+    try:
+        text = candidate.read_bytes()
+    except OSError:
+        raise ConfigurationError(f"{plain(str(candidate))} cannot be read") from None
+    entry, problems = read_tenant(candidate.name, text, CONNECTORS)
+    if entry is None:
+        raise ConfigurationError(*map(str, problems))
+    before = version.tenant
+    others = before.sms.register.others if before.sms is not None else frozenset[str]()
+    after = msgspec.structs.replace(
+        before,
+        policy=entry.policy,
+        policy_digest=policy_digest(entry.policy, entry.sms),
+        sms=Prepared.of(entry.sms, others) if entry.sms is not None else None,
+    )
+    return before, after
 
 
 def _meaning(code: ReasonCode) -> str:
