@@ -8,12 +8,15 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from policies.identifiers import card, cvv
-from policies.identifiers.folding import CARD_MASK, fold, has_number
+from policies.identifiers.folding import CARD_MASK, MASK, fold, has_number
 from policies.identifiers.kind import ANY, DOUBTFUL, Kind
 from policies.identifiers.registry import REGISTRY, Registry
 from policies.identifiers.runs import Piece, compact, pieces
 from policies.identifiers.surroundings import Surroundings
 from policies.message import Private
+
+ROUNDS: Final = 4
+"""So often a text is read again after something was found in it."""
 
 
 class Found(Private, frozen=True):
@@ -49,9 +52,32 @@ def scan(text: str, label: str = "", registry: Registry = REGISTRY) -> list[Foun
         return []
     head = f"{label}: " if label else ""
     folded = fold(head + text)
-    spans = ((hit.kind, *folded.span(hit.start, hit.end)) for hit in _hits(folded.text, registry))
+    spans = ((hit.kind, *folded.span(hit.start, hit.end)) for hit in _all_hits(folded.text, registry))
     shift = len(head)
     return [Found(kind=kind, start=at - shift, end=end - shift) for kind, at, end in spans if at >= shift]
+
+
+def _all_hits(text: str, registry: Registry) -> list[_Hit]:
+    """Hits until there are no more: a number beside another may show only where that one is out of the way.
+
+    So it makes no difference which of them are tokens already.
+    """
+    hits = found = _hits(text, registry)
+    for _ in range(ROUNDS):
+        if not found:
+            break
+        text = _masked(text, found)
+        found = _hits(text, registry)
+        hits = [*hits, *found]
+    return sorted(hits, key=lambda hit: hit.start)
+
+
+def _masked(text: str, hits: Iterable[_Hit]) -> str:
+    letters = list(text)
+    for hit in hits:
+        mask = CARD_MASK if hit.kind is card.KIND else MASK
+        letters[hit.start : hit.end] = mask * (hit.end - hit.start)
+    return "".join(letters)
 
 
 def _hits(text: str, registry: Registry) -> list[_Hit]:
@@ -115,7 +141,7 @@ def _evidence(
 ) -> Evidence | None:
     """What speaks for it; None where nothing does, or something speaks against it."""
     url = around.url_around(start, end)
-    if url is not None and not around.is_whole_part(start, end, url):
+    if around.flanked(start, end) if url is None else not around.is_whole_part(start, end, url):
         return None
     before = _before(kind, start, around, names)
     if before is Evidence.NAMED:
@@ -124,8 +150,7 @@ def _evidence(
         return None
     if around.named_behind(end, names):
         return Evidence.NAMED
-    alone = url is None and not around.flanked(start, end)
-    return _from_afar(kind, start, end, around, names, before) if alone else None
+    return _from_afar(kind, start, end, around, names, before) if url is None else None
 
 
 def _from_afar(
@@ -144,7 +169,7 @@ def _before(kind: Kind, start: int, around: Surroundings, names: frozenset[str])
     best: Evidence | None = None
     for label, distance in around.labels_before(start):
         if not names.isdisjoint(label.means):
-            if around.named_before(label, start):
+            if around.named_before(label, start) and (kind.reach or around.same_sentence(label.end, start)):
                 return Evidence.NAMED
             best = Evidence.NEAR if distance <= kind.reach else best
         elif kind.reach and ANY in label.means and distance <= kind.reach:

@@ -39,6 +39,10 @@ class Surroundings:
         """``my SSN is 536-90-4399``."""
         return directly(self.text, label.end, start, FILLERS)
 
+    def same_sentence(self, start: int, end: int) -> bool:
+        """Whether no sentence ends in between."""
+        return _STOP.search(self.text, start, end) is None
+
     def named_behind(self, end: int, names: frozenset[str]) -> bool:
         """``536-90-4399 is my SSN``, ``12345678Z (DNI)``."""
         return self._called_behind(end, names, FILLERS)
@@ -75,14 +79,15 @@ class Surroundings:
     def flanked(self, start: int, end: int) -> bool:
         """Whether the number goes on, before it or behind it: it is then part of a longer one.
 
-        A date before a card and its CVV behind it are no part of it.
+        A number that is joined in another way is another one (a date before a card), and so is a token; a short one
+        behind it, too (a CVV).
         """
         joints = {mark for mark in self.text[start:end] if mark in SEPARATORS} or _TIGHT
         before = self.text[max(0, start - 12) : start]
-        if before[-1:] in joints and before[-2:-1] in _DIGITS and not _DATE_BEFORE.search(before):
+        if before[-1:] in joints and before[-2:-1].isdecimal() and not _OTHER_BEFORE.search(before):
             return True
         behind = self.text[end : end + 12]
-        return behind[:1] in joints and behind[1:2] in _DIGITS and not _SHORT_BEHIND.match(behind)
+        return behind[:1] in joints and behind[1:2].isdecimal() and not _OTHER_BEHIND.match(behind)
 
     @cached_property
     def meanings(self) -> frozenset[str]:
@@ -148,7 +153,6 @@ class Surroundings:
 
 
 _ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-_DIGITS: Final = frozenset("0123456789" + MASK + CARD_MASK)
 _TIGHT: Final = frozenset(SEPARATORS) - {" "}
 _MARKS: Final = ".,;:!?'\")]}>"
 _WORDS: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
@@ -157,11 +161,10 @@ _NEXT: Final = re.compile(rf"[^0-9{MASK}{CARD_MASK}\n]{{0,24}}[:=#\s(][0-9{MASK}
 _FOR: Final = re.compile(
     r"(?: [a-z']+)? (?:for|on|of|in|to|pour|sur|de|du|dans|para|por|en|del|fur|auf|zu|zum|zur|von|per|da|voor)(?: [a-z']+)? "
 )
+_STOP: Final = re.compile(r"[.!?]\s")
 _PLUS: Final = re.compile(r"\+")
-_DATE_BEFORE: Final = re.compile(r"\d{1,2}[/.-]\d{2,4} $")
-_SHORT_BEHIND: Final = re.compile(
-    rf" (?:\d{{1,2}} ?[/.-] ?\d{{2,4}}(?!\d)|\d{{1,3}}(?![ .\-/_]?[0-9{MASK}{CARD_MASK}]))"
-)
+_OTHER_BEFORE: Final = re.compile(r"\d[.\-/_]\d{1,4} $")
+_OTHER_BEHIND: Final = re.compile(r" (?:\d{1,3}(?!\d)|\d+ ?[.\-/_] ?\d)")
 _URL: Final = re.compile(
     r"(?:https?://|www\.)[^\s<>\"]+|(?<![\w@.\-])(?:[a-z0-9\-]{1,63}\.){1,8}+[a-z]{2,24}/[^\s<>\"]*"
 )

@@ -143,7 +143,7 @@ def test_a_second_time_changes_nothing(text: str) -> None:
     assert (twice.message, twice.reasons) == (once.message, ())
 
 
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(spoken)
 def test_around_a_number_every_character_stays(text: str) -> None:
     """Between the tokens stands what stood there, in its order, and nothing else."""

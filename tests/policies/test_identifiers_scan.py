@@ -108,3 +108,38 @@ def test_time_grows_with_the_text_and_no_faster(text: str) -> None:
         scan(hostile)
         took.append(time.thread_time() - begun)
     assert took[1] < 10 * took[0] + 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SSN:536-90-4399,DOB:01/02/1980,card:4111111111111111", "SSN:[ID:us_ssn],DOB:01/02/1980,card:[ID:card]"),
+        ("536-90-4399 4111 1111 1111 1111 dni ssn 536-90-4399", "[ID:us_ssn] [ID:card] dni ssn [ID:us_ssn]"),
+        ("4111 1111 1111 1111 536-90-4399 code AB 12 34 56 C", "[ID:card] [ID:us_ssn] code [ID:uk_nino]"),
+        ("cvv 536-90-4399", "cvv [ID:us_ssn]"),
+        ("my DNI for the contract: 12345678Z", "my DNI for the contract: [ID:es_dni]"),
+        ("mi DNI para el contrato: 12345678Z", "mi DNI para el contrato: [ID:es_dni]"),
+        ("my ssn, order: 536904399", "my ssn, order: 536904399"),
+        ("ssn and tel. 536904399", "ssn and tel. 536904399"),
+        ("my tax id is 536904399", "my tax id is [ID:au_tfn]"),
+        ("NIF ES12345678Z", "NIF ES[ID:es_dni]"),
+        ("q12345678-Z", "q12345678-Z"),
+        ("x4111111111111111", "x4111111111111111"),
+        ("+41 11 1111 1111 1111 11", "+41 11 1111 1111 1111 11"),
+        ("tel +85 07 30 033 28", "tel +85 07 30 033 28"),
+        ('{"ssn":"536-90-4399"}', '{"ssn":"[ID:us_ssn]"}'),
+        ("https://a.example/dni/12345678Z.", "https://a.example/dni/[ID:es_dni]."),
+        ("https://a.example/12345678-Z/x?order=536904399&tfn=123456782#a", "https://a.example/12345678-Z/x?order=536904399&tfn=[ID:au_tfn]#a"),
+        ("www.a.example/4111111111111111", "www.a.example/4111111111111111"),
+        ("rssmra85t10a562s@a.example", "[ID:it_codice_fiscale]@a.example"),
+        ("5\u200b36-90-4399\u200b!", "[ID:us_ssn]!"),
+        ("ѕѕn 536904399", "ѕѕn [ID:us_ssn]"),
+        ("卡4111111111111111。", "卡[ID:card]。"),
+        ("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "[ID:card]"),
+        ("536904399 dni: 12345678Z", "536904399 dni: [ID:es_dni]"),
+        ("Do not share your CVV. 300 people did.", "Do not share your CVV. 300 people did."),
+    ],
+)  # fmt: skip
+def test_what_stands_beside_a_number_decides(text: str, expected: str) -> None:
+    """Names before and behind it, other numbers, URLs, other words for it, letters that run into it."""
+    assert redacted(redacted(text, Family.GOVERNMENT), Family.PAYMENT) == expected
