@@ -10,13 +10,14 @@ import msgspec
 from policies.rules import GATES, RULE_PACK
 from policies.sms.policy import SmsPolicy
 from policies.tenant import TenantPolicy
+from policies.terms import TERMS_DIGEST
 
 LENGTH: Final = 16
 """Hexadecimal characters of a digest."""
 
 
 def policy_digest(policy: TenantPolicy, sms: SmsPolicy | None = None) -> str:
-    """SHA-256, cut, of the canonical JSON of the effective policy, the rule pack's version, the rules in order.
+    """SHA-256, cut, of the canonical JSON of the effective policy, the rule pack, the rules in order, the terms.
 
     ``sms`` is what the tenant says about its texts, None where it sends none. What a policy lists (hosts, kinds,
     senders, words) is a set: its order makes no difference.
@@ -26,7 +27,9 @@ def policy_digest(policy: TenantPolicy, sms: SmsPolicy | None = None) -> str:
         "sms": _canonical(msgspec.to_builtins(sms)),
     }
     rules = {gate: [rule.name for rule in table] for gate, table in GATES.items()}
-    return hashlib.sha256(_encoded(effective | {"pack": RULE_PACK, "rules": rules})).hexdigest()[:LENGTH]
+    return hashlib.sha256(
+        _encoded(effective | {"pack": RULE_PACK, "rules": rules, "terms": TERMS_DIGEST})
+    ).hexdigest()[:LENGTH]
 
 
 def _canonical(value: Any) -> Any:
