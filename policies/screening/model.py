@@ -93,9 +93,8 @@ class Model:
 
 
 def _own(table: array[int], word: str) -> int:
-    return WORD_VALUE * table[word_feature(word)] + PIECE_VALUE * sum(
-        table[piece] for piece in piece_features(word)
-    )
+    pieces = sum(map(table.__getitem__, piece_features(word)))
+    return WORD_VALUE * table[word_feature(word)] + PIECE_VALUE * pieces
 
 
 def _strictest(sums: Sequence[int], window: int) -> float:

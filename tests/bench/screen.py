@@ -42,6 +42,7 @@ def main() -> None:
     print(f"memory: the model and its vocabulary take {(after - before) / 1024:.1f} MB")
     business, smishing = _business(directory), _smishing(directory)
     _with_register(business, smishing)
+    _second_collection(directory)
     _score_alone(business, smishing)
     _disguises(smishing)
     _abuse(directory, business)
@@ -82,6 +83,11 @@ def _with_register(business: Sequence[Row], smishing: Sequence[Row]) -> None:
     for lang in ("en", "fr", "es", "de"):
         some = [row for row in smishing if row["lang"] == lang]
         print(f"    {lang}                                    {share(_held(some, lambda _: FOREIGN))}")
+
+
+def _second_collection(directory: Path) -> None:
+    rows = [row for row in _rows(directory / "smishing_dev.csv") if row["label"] == "spam"]
+    print(f"  smishing of a second collection held    {share(_held(rows, lambda _: FOREIGN))}")
 
 
 def _passwords(business: Sequence[Row]) -> list[Row]:
