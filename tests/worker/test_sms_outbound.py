@@ -216,7 +216,8 @@ def test_an_answer_holds_no_content(small: Desk) -> None:
     """Whatever the verdict: neither text nor number nor name."""
     for _, submission, _, _ in VERDICTS:
         said = msgspec.json.encode(small.told(submission)).decode()
-        assert not any(part in said for part in (submission.text, submission.recipient[1:], "Jane Roe"))
+        number = submission.recipient.removeprefix("+1")
+        assert not any(part in said for part in (submission.text, number, "Jane Roe") if len(part) > 4)
 
 
 def test_who_claims_to_be_somebody_else_is_content(small: Desk) -> None:

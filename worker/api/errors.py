@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from worker.api.models import LONGEST_NAME, LONGEST_TEXT, MOST_MESSAGES, Message, Problem
+from worker.api.models import LONGEST_NAME, LONGEST_TEXT, MOST_MESSAGES, Message, Problem, Wrong
 
 SENTENCES: Final[Mapping[str, str]] = {
     "missing": "This field is needed.",
@@ -62,12 +62,12 @@ def problem(code: str, field: str = "") -> Problem:
 
 def problems(error: ValidationError) -> list[Problem]:
     """Every error of a body; the name of a field that is not ours is not repeated either: keys can be data."""
-    told = error.errors(include_url=False, include_context=False, include_input=False)
-    return [_problem(one["type"], one["loc"]) for one in told]
+    told = error.errors(include_url=False, include_input=False)
+    return [_problem(one["type"], one["loc"], one.get("ctx", {}).get("error")) for one in told]
 
 
-def _problem(type_: str, place: Iterable[Any]) -> Problem:
-    code = _CODES.get(type_) or (type_ if type_ in SENTENCES else "wrong_type")
+def _problem(type_: str, place: Iterable[Any], wrong: object) -> Problem:
+    code = wrong.code if isinstance(wrong, Wrong) else _CODES.get(type_, "wrong_type")
     if code == "before_send_after":
         return problem(code, "do_not_send_after")
     if code == "unknown_field":

@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from policies.message import Instant
 from policies.sms.purpose import Purpose
@@ -39,31 +38,34 @@ _PLACE: Final = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
-def _wrong(code: str) -> PydanticCustomError:
-    """The sentence stands in worker/api/errors.py."""
-    return PydanticCustomError(code, "")
+class Wrong(ValueError):
+    """What is wrong with a value: a word of worker/api/errors.py, which has its sentence."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def _readable(text: str) -> str:
     if _CONTROL.search(text):
-        raise _wrong("control_character")
+        raise Wrong("control_character")
     if not text.strip():
-        raise _wrong("empty")
+        raise Wrong("empty")
     return text
 
 
 def _line(text: str) -> str:
     if not text.isprintable():
-        raise _wrong("control_character")
+        raise Wrong("control_character")
     if text != text.strip():
-        raise _wrong("outer_space")
+        raise Wrong("outer_space")
     return text
 
 
 def _number(text: str) -> str:
     """Whether a text may go there is a policy's answer; whether it is a number at all is not."""
     if objection(text) is ReasonCode.RECIPIENT_MALFORMED:
-        raise _wrong("not_a_number")
+        raise Wrong("not_a_number")
     return text
 
 
@@ -73,24 +75,24 @@ def _moment(given: Any) -> Any:
         return given
     found = _RFC3339.fullmatch(given)
     if found is None:
-        raise _wrong("not_a_time")
+        raise Wrong("not_a_time")
     if found["offset"] is None:
-        raise _wrong("no_offset")
+        raise Wrong("no_offset")
     try:
         return datetime.fromisoformat(given.upper())
     except ValueError:
-        raise _wrong("not_a_time") from None
+        raise Wrong("not_a_time") from None
 
 
 def _zone(name: str) -> str:
     if name not in _zones():
-        raise _wrong("unknown_zone")
+        raise Wrong("unknown_zone")
     return name
 
 
 def _place(name: str) -> str:
     if not _PLACE.fullmatch(name):
-        raise _wrong("not_a_place")
+        raise Wrong("not_a_place")
     return name
 
 
@@ -157,7 +159,7 @@ class Message(Body):
             and self.do_not_send_after is not None
             and self.send_after >= self.do_not_send_after
         ):
-            raise _wrong("before_send_after")
+            raise Wrong("before_send_after")
         return self
 
     def submission(self) -> Submission:
