@@ -167,12 +167,13 @@ def _from_afar(
 def _before(kind: Kind, start: int, around: Surroundings, names: frozenset[str]) -> Evidence | None:
     """Whether a word before it names it, or says that it is some identifier of a person."""
     best: Evidence | None = None
+    reach = kind.reach or -1
     for label, distance in around.labels_before(start):
         if not names.isdisjoint(label.means):
             if around.named_before(label, start) and (kind.reach or around.same_sentence(label.end, start)):
                 return Evidence.NAMED
-            best = Evidence.NEAR if distance <= kind.reach else best
-        elif kind.reach and ANY in label.means and distance <= kind.reach:
+            best = Evidence.NEAR if distance <= reach else best
+        elif ANY in label.means and distance <= reach:
             best = best or Evidence.SOME_ID
     return best
 

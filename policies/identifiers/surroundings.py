@@ -161,7 +161,7 @@ _NEXT: Final = re.compile(rf"[^0-9{MASK}{CARD_MASK}\n]{{0,24}}[:=#\s(][0-9{MASK}
 _FOR: Final = re.compile(
     r"(?: [a-z']+)? (?:for|on|of|in|to|pour|sur|de|du|dans|para|por|en|del|fur|auf|zu|zum|zur|von|per|da|voor)(?: [a-z']+)? "
 )
-_STOP: Final = re.compile(r"[.!?]\s")
+_STOP: Final = re.compile(r"(?<!\bn[or])[.!?]\s")
 _PLUS: Final = re.compile(r"\+")
 _OTHER_BEFORE: Final = re.compile(r"\d[.\-/_]\d{1,4} $")
 _OTHER_BEHIND: Final = re.compile(r" (?:\d{1,3}(?!\d)|\d+ ?[.\-/_] ?\d)")
