@@ -167,7 +167,7 @@ def test_every_history_ends_well(
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lookup", [False, True], ids=["never asked", "asked"])
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, history=steps)
 def test_many_more_histories_end_well(
     shared_databases: Databases, script: list[str], history: list[Step], *, lookup: bool
