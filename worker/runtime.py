@@ -39,6 +39,7 @@ from worker.opening import Opened, SingleProcess, open_all, prepare_data_directo
 from worker.settings import SECRET_PREFIX, Settings
 from worker.sms.calls import Calls
 from worker.sms.delivery import Delivery
+from worker.sms.forgetting import FORGETTING_SECONDS, forget
 from worker.sms.outbound import Outbound
 from worker.sms.reports import Reports
 from worker.status import StoreProbe, disk, tenants_status, version, versions
@@ -48,6 +49,7 @@ from worker.tenants.loading import Tenants, TenantsInForce, TenantSource
 from worker.tenants.secrets import Secrets
 
 RELOAD: Final = "reload"
+FORGET: Final = "forget"
 
 _ADMIN_CONNECTIONS = 100
 _ALLOCATIONS_BEFORE_COLLECTION = 50_000
@@ -111,7 +113,8 @@ class Runtime:
         )
         self.listeners = self._listeners()
         reload_ = Job(name=RELOAD, seconds=settings.reload_seconds, run=self.tenants.reload)
-        self.schedule = Schedule((reload_,), self.observer)
+        forget_ = Job(name=FORGET, seconds=FORGETTING_SECONDS, run=partial(self._forget, clock))
+        self.schedule = Schedule((reload_, forget_), self.observer)
 
     @property
     def webhook_port(self) -> int:
@@ -311,6 +314,9 @@ class Runtime:
         self.delivery.configured(tenants)
         self.observer.tenants(tenants)
         self._say(Phase.TENANTS_LOADED)
+
+    def _forget(self, clock: Callable[[], Instant]) -> bool:
+        return forget(self.opened.store, self.tenants.current, clock())
 
     def _reload_now(self) -> None:
         try:
