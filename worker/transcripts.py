@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -134,7 +134,7 @@ def _entries(
     )
     rows = tx.execute(statement).all()
     sealed = messages.read_contents(tx, tenant, [row.content for row in rows if row.content is not None])
-    return [_entry(row, _parts(tenant, row, sealed, key)) for row in rows]
+    return [entry(row, _parts(tenant, row, sealed, key)) for row in rows]
 
 
 def _parts(tenant: str, row: Any, sealed: dict[bytes, bytes], key: ConversationKey | None) -> dict[str, Part]:
@@ -143,7 +143,8 @@ def _parts(tenant: str, row: Any, sealed: dict[bytes, bytes], key: ConversationK
     return messages.open_parts(key.cipher, tenant, row.key, sealed[row.content])
 
 
-def _entry(row: Any, parts: dict[str, Part]) -> Export:
+def entry(row: Any, parts: Mapping[str, Part]) -> Export:
+    """A message's row and its opened parts as a transcript shows them."""
     held: Held = messages.held_from_row(row)
     value = {name: part.value for name, part in parts.items()}
     return {
