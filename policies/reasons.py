@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from policies.lifecycle import CLAUSES as DUTIES
+from policies.lifecycle import Duty
 from policies.verdict import ReasonCode
 
 _ORIGIN: Final = ("VT-6", "VT-8")
@@ -14,6 +16,7 @@ _SPAM: Final = ("VT-1.5",)
 _OWN_TIME: Final = ("VT-1",)
 
 CLAUSES: Final[dict[ReasonCode, tuple[str, ...]]] = {
+    ReasonCode.LEGAL_HOLD: DUTIES[Duty.LEGAL_HOLD],
     ReasonCode.SENDER_UNKNOWN: _ORIGIN,
     ReasonCode.SENDER_MALFORMED: _ORIGIN,
     ReasonCode.SENDER_NOT_VALID: _ORIGIN,
@@ -84,6 +87,7 @@ WORDS: Final[dict[ReasonCode, str]] = {
     ReasonCode.POLICY_ERROR: (
         "A rule raised: the message is withheld (quarantine); before NEVER_RECORD is through, only its shape is kept."
     ),
+    ReasonCode.LEGAL_HOLD: "It had to go and a legal hold covers it: kept where nobody sees it until the hold is lifted.",
     ReasonCode.SENDER_UNKNOWN: "The tenant has no such sender in its register: refused.",
     ReasonCode.SENDER_MALFORMED: "No number in E.164, no short code and no name of at most eleven characters: refused.",
     ReasonCode.SENDER_NOT_VALID: "The sender's authorisation has not begun or has ended: refused.",

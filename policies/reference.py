@@ -14,8 +14,8 @@ from policies.reasons import CLAUSES, WORDS
 from policies.rules import GATES, RULE_PACK
 from policies.verdict import ReasonCode
 
-NOT_OF_A_RULE: Final = (ReasonCode.POLICY_ERROR, ReasonCode.OPT_OUT_UNCLEAR)
-"""Reason codes that the tables do not name: a gate's own, and what an inbound text's reading gives."""
+NOT_OF_A_RULE: Final = (ReasonCode.POLICY_ERROR, ReasonCode.LEGAL_HOLD, ReasonCode.OPT_OUT_UNCLEAR)
+"""Reason codes that the tables do not name: a gate's own, a hold's, and what an inbound text's reading gives."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     UNSENT = "unsent"
     TOO_OLD = "too_old"
     POLICY_ERROR = "policy_error"
+    LEGAL_HOLD = "legal_hold"
     # Outbound texts: who sends, to whom (policies/reasons.py has each one's clauses).
     SENDER_UNKNOWN = "sender_unknown"
     SENDER_MALFORMED = "sender_malformed"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection
 
 from policies.message import Instant
-from policies.record import Record, State, join
+from policies.record import Part, Record, State, join
 from worker.directory import Directory, new_id
+from worker.holds.keeping import Gone, Keeper
 from worker.store import messages
 from worker.store.messages import Held
 from worker.store.statements import Row
@@ -31,6 +32,8 @@ class Register:
         self._places: dict[bytes, Place] = {}
         self._loaded: set[bytes] = set()
         self._meaning: dict[bytes, bytes] = {}
+        self._lost: dict[bytes, Mapping[str, Part]] = {}
+        self._keeper = Keeper(tx, directory, tenant, now)
 
     def load(self, keys: set[bytes]) -> None:
         """Read and lock the messages under ``keys``, content unread."""
@@ -101,19 +104,22 @@ class Register:
             return None, told
         before = held.record
         held.record = join(before, told)
+        if held.record.state is State.UNSENT and (before.parts or told.parts):
+            known = Record(parts=self._lost.get(key) or before.parts)
+            self._lost[key] = join(known, Record(parts=told.parts)).parts
         if before.conversation and told.conversation and before.conversation != told.conversation:
             self._directory.unite(before.conversation, told.conversation)
         return before, held.record
 
-    def save(self) -> None:
-        """Write every message that moved, in key order. Raises statements.Raced."""
+    def save(self) -> set[bytes]:
+        """Write every message that moved, in key order; those of which a legal hold kept something. Raises Raced."""
         moved = [key for key in sorted(self._places) if self._has_moved(key)]
         self._directory.need_keys(
             conversation for key in moved if (conversation := self._held[key].record.conversation)
         )
         fresh: list[Row] = []
         rewritten: dict[bytes, bytes] = {}
-        gone: list[bytes] = []
+        gone: dict[bytes, bytes] = {}
         for key in moved:
             self._place_content(key, self._held[key], fresh, rewritten, gone)
         new: list[Row] = []
@@ -125,12 +131,50 @@ class Register:
         messages.insert_contents(self._tx, fresh)
         messages.update_messages(self._tx, changed)
         messages.update_contents(self._tx, self._tenant, rewritten)
-        messages.delete_contents(self._tx, self._tenant, gone)
+        kept = self._keep_back(gone)
+        messages.delete_contents(self._tx, self._tenant, [gone[key] for key in gone.keys() - kept])
+        return kept | self._keep_versions(moved)
+
+    def confirm(self) -> None:
+        """Raise Raced where a hold was placed since ``save`` asked; the end of the chain is locked by now."""
+        self._keeper.confirm()
 
     def _has_moved(self, key: bytes) -> bool:
         before, after = self._before.get(key), self._held[key].record
         # A part may have changed in a way that Python does not see: 1 == True.
         return before is None or after != before or after.parts is not before.parts
+
+    def _keep_back(self, gone: Mapping[bytes, bytes]) -> set[bytes]:
+        """What a hold covers of what was taken back; ``gone``: message → its content, in whichever state it is."""
+        unsent = [key for key in {*gone, *self._lost} if self._held[key].record.state is State.UNSENT]
+        if not unsent:
+            return set()
+        return self._keeper.keep_back(
+            {key: self._gone(key, gone.get(key), self._lost.get(key)) for key in unsent}
+        )
+
+    def _keep_versions(self, moved: Sequence[bytes]) -> set[bytes]:
+        """What a hold covers of what edits replaced."""
+        replaced = {
+            key: self._gone(key, None, before.parts)
+            for key in moved
+            if (before := self._before.get(key)) is not None
+            and before.parts
+            and self._held[key].record.state is State.STORED
+            and any(self._held[key].record.parts.get(name) is not part for name, part in before.parts.items())
+        }
+        return self._keeper.keep_versions(replaced)
+
+    def _gone(self, key: bytes, content: bytes | None, parts: Mapping[str, Part] | None) -> Gone:
+        """What is not known otherwise was sealed under the conversation that the message belonged to before."""
+        record, before = self._held[key].record, self._before.get(key)
+        of_row = before.conversation if before is not None and parts is None else None
+        return Gone(
+            conversation=of_row or record.conversation,
+            occurred_at=record.circumstances.occurred_at,
+            content=content,
+            parts=parts,
+        )
 
     def _hand_over(self, alias: bytes, key: bytes, place: Place) -> None:
         """What was told of a message under another id belongs to the message."""
@@ -150,11 +194,11 @@ class Register:
         held: Held,
         fresh: list[Row],
         rewritten: dict[bytes, bytes],
-        gone: list[bytes],
+        gone: dict[bytes, bytes],
     ) -> None:
         if held.record.state is not State.STORED:
             if held.content is not None:
-                gone.append(held.content)
+                gone[key] = held.content
                 held.content = None
             return
         conversation = self._directory.key(held.record.conversation)

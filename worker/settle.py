@@ -28,11 +28,12 @@ from policies.event import (
     WatermarkReported,
 )
 from policies.gate import decide
+from policies.lifecycle import CLAUSES, Duty
 from policies.message import Channel, Identifier, Instant, Message
 from policies.record import Record, Withheld, record_of_message, record_of_receipt, record_of_unsend
 from policies.rules import BEFORE_TRANSCRIPT
 from policies.tenant import Facts
-from policies.verdict import Decision, Outcome, Reason
+from policies.verdict import Decision, Outcome, Reason, ReasonCode
 from worker.chain import DecisionRecord
 from worker.crypto import derive, mac, reference
 from worker.directory import Directory, Person, person
@@ -44,9 +45,26 @@ from worker.store import accounts, decisions, outbox, people
 
 DAY: Final = 86_400 * 1_000_000
 
+FURTHER: Final = "further_reason"
+"""Event of the counters for every reason of an event beside its first: so that no event is counted twice."""
+
+UNSEND_DELAY: Final = "unsend_delay"
+"""Event of the counters that tell how long it took from accepting an unsend to content that is gone, by upper bound."""
+
+_DELAYS: Final = (
+    (50, "50 ms"),
+    (100, "100 ms"),
+    (250, "250 ms"),
+    (1_000, "1 s"),
+    (5_000, "5 s"),
+    (60_000, "1 min"),
+)
+
 NOT_RECORDED: Final = frozenset({Disposition.NOTED, Disposition.UPDATED, Disposition.FOREIGN})
 """Dispositions that are counted and logged, and are no decision about content."""
 
+_LEGAL_HOLD: Final = Reason(code=ReasonCode.LEGAL_HOLD, rule="legal_hold", clauses=CLAUSES[Duty.LEGAL_HOLD])
+_TAKES_AWAY: Final = frozenset({Disposition.UNSENT, Disposition.EDITED, Disposition.DROPPED})
 _WATERMARKS: Final = {DeliveryStatus.DELIVERED: "delivered_until", DeliveryStatus.READ: "read_until"}
 _WORDS: Final[dict[type, str]] = {
     MessageReceived: "message",
@@ -103,7 +121,7 @@ class Settlement:
         works = [[self._work(delivery, item) for item in delivery.events] for delivery in self.deliveries]
         self.settled = self._settle_all(works)
         self._answer()
-        self._register.save()
+        self._note_held(self._register.save())
         if self._receipts:
             outbox.resolve_by_receipt(self._tx, self._tenant.id, self._receipts, self._now)
         people.raise_watermarks(self._tx, self._tenant.id, self._marks)
@@ -137,6 +155,12 @@ class Settlement:
             ]
         )
 
+    def _note_held(self, kept: set[bytes]) -> None:
+        """Events that take away what a legal hold keeps say so."""
+        if kept:
+            refs = {key.hex() for key in kept}
+            self.settled = [[_noted(one, refs) for one in settled] for settled in self.settled]
+
     def conclude(self) -> tuple[int, bytes]:
         """Count, and append the decisions to the tenant's chain: its sequence number and head.
 
@@ -149,6 +173,7 @@ class Settlement:
         if end.erasures != self._erasures:
             self._keyring.note_erasures(self._tenant.id, end.erasures)
             self._directory.confirm()
+        self._register.confirm()
         return decisions.append(self._tx, self._tenant.id, self._now, records, end)
 
     # -- before anything is decided ----------------------------------------------------------------------
@@ -339,8 +364,10 @@ class Settlement:
             name = delivery.source.connector.name
             for one in settled:
                 acted = [reason.code.value for reason in one.reasons if not reason.shadow]
-                for code in acted or ("",):
-                    counts[day, name, one.event, one.disposition, code] += 1
+                for number, code in enumerate(acted or ("",)):
+                    counts[day, name, FURTHER if number else one.event, one.disposition, code] += 1
+                if one.disposition is Disposition.UNSENT:
+                    counts[day, name, UNSEND_DELAY, _delay(self._now - delivery.received_at), ""] += 1
             if delivery.foreign:
                 counts[day, name, "", Disposition.FOREIGN, ""] += delivery.foreign
         return counts
@@ -386,6 +413,11 @@ def commitment(salt: bytes, key: bytes) -> bytes:
     return mac(salt, key)
 
 
+def _delay(microseconds: int) -> str:
+    """The bucket of a delay."""
+    return next((word for most, word in _DELAYS if microseconds <= most * 1_000), "longer")
+
+
 def _other_ids(event: Event) -> tuple[str, ...]:
     """Ids by which a message that has its key from another one may be known too."""
     if isinstance(event, (MessageReceived, MessageEdited)):
@@ -397,6 +429,12 @@ def _other_ids(event: Event) -> tuple[str, ...]:
 
 def _recorded(reasons: Sequence[Reason], *, shadow: bool) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     return tuple((one.code, one.rule, one.clauses) for one in reasons if one.shadow is shadow)
+
+
+def _noted(one: Settled, refs: set[str]) -> Settled:
+    if one.ref not in refs or one.disposition not in _TAKES_AWAY:
+        return one
+    return msgspec.structs.replace(one, reasons=(*one.reasons, _LEGAL_HOLD))
 
 
 def _unrecognised(item: Governed, event: Unrecognised) -> Settled:

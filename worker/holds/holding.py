@@ -13,8 +13,9 @@ the holds at the first question, and never again: a tenant without holds costs o
   is False, erase as if there were no hold: but delete the conversation's ``RestrictedRow`` and their contents as well
   (``release(conversation)`` does both).
 
-A hold is in force for whoever looks after it was committed; ``hold add`` on PostgreSQL returns only when nobody works any
-more who looked before.
+* ``confirm()`` is the last thing before the commit, after ``decisions.lock_end`` (or ``decisions.append``): it raises
+  ``Raced`` where a hold was placed since this transaction looked; run transactions through ``store.retry.persistently``.
+  Placing a hold takes the same lock, so nothing that a hold covers goes after ``hold add`` has returned.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from policies.message import Instant
 from worker.store import holds as store
 from worker.store.holds import NO_CONTENT, Hold, Restricted
 from worker.store.messages import messages
+from worker.store.statements import Raced
 
 Kept = tuple[bytes, bytes, bytes, Instant]
 """Content that a hold keeps back: message key, content id, conversation, when it was said."""
@@ -74,6 +76,13 @@ class Holds:
             store.speaks_within(self._tx, self._tenant, conversation, hold)
             for hold in self._about(conversation)
         )
+
+    def confirm(self) -> None:
+        """Raise Raced where a hold was placed since this transaction looked; the end of the chain is locked by now."""
+        if "active" in self.__dict__:
+            known = {hold.id for hold in self.active}
+            if any(hold.id not in known for hold in store.all_holds(self._tx, self._tenant, active=True)):
+                raise Raced
 
     def restrict(self, kept: Sequence[Kept], why: Duty, now: Instant) -> None:
         """Move contents out of sight: no message names them any more, their rows stay."""
