@@ -11,8 +11,10 @@ import msgspec
 
 from connectors.contract import Connector, Credentials, Outbound
 from policies.message import MessageKind, Private
+from policies.retention import Retention
 from policies.sms.policy import SmsPolicy
 from policies.tenant import TenantPolicy
+from worker.tenants.retention import read_retention
 from worker.tenants.secrets import EXPECTED_REFERENCE, REFERENCE
 from worker.tenants.texts import Egress, read_egress, read_sms
 
@@ -71,6 +73,7 @@ class TenantEntry(Private, frozen=True, kw_only=True):
     connectors: Mapping[str, ConnectorEntry]
     sms: SmsPolicy | None = None
     egress: tuple[Egress, ...] = ()
+    retention: Retention = Retention()
 
 
 def read_tenant(
@@ -81,7 +84,7 @@ def read_tenant(
     document = reader.document(text)
     if document is None:
         return None, reader.problems
-    reader.only(document, "", ("name", "policy", "connectors", "sms", "egress"))
+    reader.only(document, "", ("name", "policy", "connectors", "sms", "egress", "agreement", "retention"))
     name = reader.value(document, "", "name", 'a name, such as "Acme"', _is_line)
     policy = reader.policy(reader.table(document, "", "policy", required=False))
     entries = reader.connectors(reader.table(document, "", "connectors"), connectors)
@@ -89,10 +92,18 @@ def read_tenant(
     sms = read_sms(texts, reader.wrong) if "sms" in document else None
     egress = read_egress(document.get("egress", []), reader.wrong)
     reader.senders(sms, entries)
+    retention = read_retention(document.get("agreement"), document.get("retention", {}), reader.wrong)
     if reader.problems:
         return None, reader.problems
-    tenant_policy = TenantPolicy(**policy)
-    return TenantEntry(name=name, policy=tenant_policy, connectors=entries, sms=sms, egress=egress), []
+    entry = TenantEntry(
+        name=name,
+        policy=TenantPolicy(**policy),
+        connectors=entries,
+        sms=sms,
+        egress=egress,
+        retention=retention,
+    )
+    return entry, []
 
 
 class _Reader:

@@ -17,6 +17,7 @@ import msgspec
 from connectors.contract import Connector, Credentials, Sending
 from policies.digest import policy_digest
 from policies.message import Private
+from policies.retention import Retention
 from policies.sms.countries import SenderKind
 from policies.sms.policy import Prepared
 from policies.tenant import TenantPolicy
@@ -47,7 +48,8 @@ class TenantConnector(Private, frozen=True, kw_only=True):
 class Tenant(Private, frozen=True, kw_only=True):
     """One tenant as in force. ``id`` is the file's name; ``policy_digest`` stands on every decision.
 
-    ``sms`` is how its texts are judged, None where it sends none; ``egress`` is where it may send to (PP-5).
+    ``sms`` is how its texts are judged, None where it sends none; ``egress`` is where it may send to (PP-5);
+    ``retention`` is what is kept until when.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Tenant(Private, frozen=True, kw_only=True):
     connectors: Mapping[str, TenantConnector]
     sms: Prepared | None = None
     egress: tuple[Egress, ...] = ()
+    retention: Retention = Retention()
 
 
 class Version(Private, frozen=True, kw_only=True):
@@ -174,6 +177,7 @@ def _load(
         connectors=started,
         sms=Prepared.of(entry.sms) if entry.sms is not None else None,
         egress=entry.egress,
+        retention=entry.retention,
     )
     version = Version(tenant=tenant, out_of_service=frozenset(failing), not_sending=frozenset(silent))
     return version, problems
