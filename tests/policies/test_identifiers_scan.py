@@ -54,6 +54,15 @@ def test_a_text_in_which_something_is_always_found_is_removed_whole() -> None:
     assert redacted(GONE, Family.GOVERNMENT, registry=rows) == GONE
 
 
+def test_what_is_named_is_taken_before_what_is_longer() -> None:
+    """And of two that are named alike, the longer one."""
+    named = Kind(name="short", shapes=("9999",), valid=lambda _: True, words="one")
+    form = Kind(name="long", shapes=("9999A",), valid=lambda _: True, words="two", alone=ANY_FORM)
+    rows = Registry([named, form])
+    found = [scan(text, registry=rows)[0].kind for text in ("one 1234 b", "two 1234 b", "1234 b")]
+    assert found == [named, form, form]
+
+
 @settings(max_examples=100)
 @given(st.integers(0, 10**6), st.sampled_from(KINDS))
 def test_spans_are_those_of_the_original(seed: int, kind: Kind) -> None:
@@ -130,6 +139,8 @@ def test_time_grows_with_the_text_and_no_faster(text: str) -> None:
         ('{"ssn":"536-90-4399"}', '{"ssn":"[ID:us_ssn]"}'),
         ("https://a.example/dni/12345678Z.", "https://a.example/dni/[ID:es_dni]."),
         ("https://a.example/12345678-Z/x?order=536904399&tfn=123456782#a", "https://a.example/12345678-Z/x?order=536904399&tfn=[ID:au_tfn]#a"),
+        ("https://a.example/ssn-536904399-b.jpg", "https://a.example/ssn-536904399-b.jpg"),
+        ("ｃｖｖ 123", "ｃｖｖ [ID:cvv]"),
         ("www.a.example/4111111111111111", "www.a.example/4111111111111111"),
         ("rssmra85t10a562s@a.example", "[ID:it_codice_fiscale]@a.example"),
         ("5\u200b36-90-4399\u200b!", "[ID:us_ssn]!"),
