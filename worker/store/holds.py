@@ -70,6 +70,17 @@ def lift(tx: Connection, tenant: str, hold: bytes, now: Instant) -> bool:
     return tx.execute(update(holds).where(*wanted).values(lifted_at=now)).rowcount == 1
 
 
+def reseal(tx: Connection, tenant: str, hold: bytes, sealed: bytes) -> None:
+    """Let a hold say something else of itself."""
+    wanted = (holds.c.tenant == tenant, holds.c.id == hold)
+    tx.execute(update(holds).where(*wanted).values(sealed=sealed))
+
+
+def remove_targets(tx: Connection, tenant: str, hold: bytes) -> None:
+    """Forget whom a hold was about."""
+    tx.execute(delete(targets).where(targets.c.tenant == tenant, targets.c.hold == hold))
+
+
 def all_holds(tx: Connection, tenant: str, *, active: bool = False) -> list[Hold]:
     """A tenant's holds in the order in which they were placed; ``active``: those in force."""
     wanted = select(holds).where(holds.c.tenant == tenant).order_by(holds.c.id)
