@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table("one_more", sa.Column("id", sa.BigInteger(), primary_key=True))
     {statement}
 '''
-HEADS: Final = {"store": "0005", "keyring": "0001"}
+HEADS: Final = {"store": "0006", "keyring": "0001"}
 """This version's revision of each schema."""
 BEFORE_TEXTS: Final = {
     *("account_state", "alembic_version_store", "alias", "callback", "consent", "content", "conversation"),
@@ -93,9 +93,9 @@ def upgrade(store: Store, revision: str) -> None:
 
 
 def tables(store: Store) -> set[str]:
-    """The tables that are there, in whatever schema connections of this store look first."""
+    """The tables that are there, in whatever schema connections of this store look first; parts of one are not counted."""
     with store.reading() as connection:
-        return set(inspect(connection).get_table_names())
+        return {name for name in inspect(connection).get_table_names() if not name.startswith("content_")}
 
 
 def test_models_and_migrations_agree(stores: list[Store]) -> None:

@@ -101,11 +101,18 @@ class MessageRow(Table, table=True):
     error_code: int = _number()
     reply_to: bytes = _bytes()
     content: bytes | None = _bytes(null=True)
-    __table_args__ = (Index("message_by_conversation", "tenant", "conversation", "occurred_at"),)
+    __table_args__ = (
+        Index("message_by_conversation", "tenant", "conversation", "occurred_at"),
+        # What has content, in the order in which it came: what is old is found without looking at what is gone.
+        Index("message_by_content", "tenant", "content", **_where("content IS NOT NULL")),
+    )
 
 
 class ContentRow(Table, table=True):
-    """What was said, sealed under its conversation's key. ``id`` is a UUIDv7: rows are appended in time order."""
+    """What was said, sealed under its conversation's key. ``id`` is a UUIDv7: rows are appended in time order.
+
+    On PostgreSQL one table for each month (worker/store/partitions.py).
+    """
 
     __tablename__ = "content"
     tenant: str = _text(key=True)
