@@ -50,7 +50,7 @@ class SmsPolicy(Private, frozen=True, kw_only=True, forbid_unknown_fields=True):
     help: Mapping[str, str] = {}
     committed_rate: Rate | None = None
     recipient_rate: Rate = TWENTY_A_DAY
-    burst: Rate = Rate(messages=600, seconds=60)
+    burst: Rate = Rate(messages=2_000, seconds=60)
     alike_recipients: int = 200
     alike_senders: int = 3
     sender_rate: Rate = Rate(messages=10, seconds=1)

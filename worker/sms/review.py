@@ -198,7 +198,7 @@ class Reviewing:
         for number, (one, payload) in enumerate(zip(texts, payloads, strict=True)):
             facts = Facts(now=now, policy=self._tenant.policy, send=circumstances.of(number, payload))
             message = message_of(payload, one.review.account, one.review.entered_at)
-            decision = decide(message, facts, BEFORE_SEND)
+            decision = decide(message, facts, BEFORE_SEND, frozenset(sms.policy.shadow))
             fate = _FATES[decision.outcome]
             decided[one.review.key] = _decided(one, fate, decision.reasons)
             if fate in _GOING:
