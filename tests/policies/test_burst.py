@@ -23,11 +23,11 @@ HELD = Quarantine(code=ReasonCode.BURST)
     ("known", "held"),
     [
         ({}, False),
-        ({"from_sender": 599}, False),
-        ({"from_sender": 600}, True),
-        ({"from_sender": 600, "campaign": "spring"}, True),
-        ({"from_sender": 600, "reviewed": True}, False),
-        ({"from_sender": 600, "answers_opt_out": True}, False),
+        ({"from_sender": 1999}, False),
+        ({"from_sender": 2000}, True),
+        ({"from_sender": 2000, "campaign": "spring"}, True),
+        ({"from_sender": 2000, "reviewed": True}, False),
+        ({"from_sender": 2000, "answers_opt_out": True}, False),
         ({"to_recipient": 700}, False),
     ],
 )
