@@ -21,7 +21,7 @@ from policies.message import Instant
 from worker.inbound import Answer, Answers, Committed, Delivery, Governed, Posted, Settled
 from worker.keyring import Keyring
 from worker.settle import Settlement
-from worker.store.engine import Store
+from worker.store.engine import Store, StoreError
 from worker.store.retry import persistently
 from worker.store.statements import Raced
 
@@ -282,7 +282,7 @@ def _weight(item: Delivery | Posted) -> int:
 
 def _is_about_data(error: Exception) -> bool:
     """Whether another try would fail in the same way, whatever state the store is in."""
-    if isinstance(error, Raced):
+    if isinstance(error, (Raced, StoreError)):
         return False
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     if state is not None:

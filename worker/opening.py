@@ -9,6 +9,7 @@ from pathlib import Path
 
 from policies.message import Private
 from worker.audit.signing import SigningKey
+from worker.backup.journal import Journal
 from worker.crypto import CryptoError, MasterKey
 from worker.errors import ConfigurationError, Unavailable
 from worker.keyring import Keyring, open_keyring
@@ -103,9 +104,12 @@ def _lock(path: Path) -> int:
 
 def _databases(settings: Settings) -> Store:
     try:
-        return open_store(settings.database_url.get_secret_value())
+        store = open_store(settings.database_url.get_secret_value())
     except StoreError as error:
         raise ConfigurationError(f"SLUICEGATE_DATABASE_URL: {error}") from None
+    if settings.journal_file is not None:
+        store.journal = Journal(settings.journal_file).append
+    return store
 
 
 def ping(database: Store) -> None:

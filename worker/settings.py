@@ -87,6 +87,15 @@ class Settings(BaseSettings):
         default=Path(),
         description="The Ed25519 key that signs checkpoints and receipts, PEM. Default: DATA_DIR/signing.key.",
     )
+    journal_file: Path | None = Field(
+        default=None,
+        description="File of what was deleted, without content, on another disk than the databases: a restored backup is"
+        " told it again. Default: none is kept.",
+    )
+    keyring_horizon_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        default=14,
+        description="How old a backup of the keyring may become: what was erased is unreadable in all backups by then.",
+    )
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
         description="Where the webhook listener is reached from outside, e.g. https://hooks.example.org.",

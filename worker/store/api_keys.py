@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from policies.message import Instant, Private
+from worker.store.journal import Revoked, note
 from worker.store.statements import insert_new, row_of
 from worker.store.tables import ApiKeyRow, Table
 
@@ -45,7 +46,10 @@ def all_of(tx: Connection, tenant: str) -> list[ApiKey]:
 def revoke(tx: Connection, tenant: str, prefix: str, now: Instant) -> bool:
     """Take a key out of use for good; whether it was in use."""
     in_use = (api_keys.c.tenant == tenant, api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))
-    return tx.execute(update(api_keys).where(*in_use).values(revoked_at=now)).rowcount == 1
+    revoked = tx.execute(update(api_keys).where(*in_use).values(revoked_at=now)).rowcount == 1
+    if revoked:
+        note(tx, [Revoked(tenant=tenant, prefix=prefix, at=now)])
+    return revoked
 
 
 def _api_key(row: Any) -> ApiKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from worker.store.journal import Line, take_notes
 from worker.store.statements import clock
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -60,6 +61,7 @@ class Store:
         self.schema = schema
         self.url = _parsed(url)
         self.engine = _engine(self.url, schema)
+        self.journal: Callable[[Sequence[Line]], None] | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -73,9 +75,16 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A writing transaction: BEGIN IMMEDIATE on SQLite; committed at the end, rolled back on an error."""
+        """A writing transaction: BEGIN IMMEDIATE on SQLite; committed at the end, rolled back on an error.
+
+        What was noted in it (worker/store/journal.py) is handed to ``journal`` before the commit.
+        """
         with self.engine.begin() as connection:
+            take_notes(connection)
             yield connection
+            noted = take_notes(connection)
+            if noted and self.journal is not None:
+                self.journal(noted)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

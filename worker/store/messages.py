@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, update
 from policies.message import Instant
 from policies.record import Circumstances, Part, Receipt, Record, State, Withheld
 from worker.crypto import Cipher
+from worker.store.journal import Alias, Gone, note
 from worker.store.statements import Row, insert_missing, insert_new, select_in
 from worker.store.tables import AliasRow, ContentRow, MessageRow, Table
 
@@ -19,6 +20,9 @@ contents = Table.metadata.tables[str(ContentRow.__tablename__)]
 aliases = Table.metadata.tables[str(AliasRow.__tablename__)]
 
 _PARAMETERS = ("of_tenant", "of_key", *[column.name for column in messages.columns][2:])
+_STATE, _UNSENT_AT, _CHANGED_AT = (
+    messages.columns.keys().index(name) for name in ("state", "unsent_at", "changed_at")
+)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(dict[str, Part])
 
@@ -111,6 +115,7 @@ def open_parts(cipher: Cipher, tenant: str, key: bytes, sealed: bytes) -> dict[s
 def insert_messages(tx: Connection, rows: Sequence[Row]) -> None:
     """Insert messages that were not there, as ``row_of`` makes them. Raises Raced."""
     insert_new(tx, messages, rows)
+    _note_gone(tx, rows)
 
 
 def insert_contents(tx: Connection, rows: Sequence[Row]) -> None:
@@ -122,6 +127,7 @@ def update_messages(tx: Connection, rows: Sequence[Row]) -> None:
     """Write every column of these messages anew."""
     if rows:
         tx.execute(_update_message, [dict(zip(_PARAMETERS, row, strict=True)) for row in rows])
+        _note_gone(tx, rows)
 
 
 def update_contents(tx: Connection, tenant: str, sealed: Mapping[bytes, bytes]) -> None:
@@ -172,11 +178,19 @@ def add_aliases(tx: Connection, tenant: str, pairs: Mapping[bytes, bytes]) -> No
     """Remember that each alias means the message under its key."""
     rows = [{"tenant": tenant, "alias": alias, "key": key} for alias, key in sorted(pairs.items())]
     insert_missing(tx, aliases, rows)
+    note(tx, (Alias(tenant=tenant, alias=alias, key=key) for alias, key in pairs.items()))
 
 
 def resolve_aliases(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
     """Alias → key of the message it means, for those of ``keys`` that are aliases."""
     return {row.alias: row.key for row in select_in(tx, aliases.c.alias, tenant, keys)}
+
+
+def _note_gone(tx: Connection, rows: Sequence[Row]) -> None:
+    gone = [row for row in rows if row[_STATE] >= State.UNSENT]
+    if gone:
+        told = ((*row[:4], row[_STATE], row[_UNSENT_AT] or row[_CHANGED_AT]) for row in gone)
+        note(tx, (Gone(**dict(zip(Gone.__struct_fields__, one, strict=True))) for one in told))
 
 
 def _place(tenant: str, key: bytes) -> bytes:

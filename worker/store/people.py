@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import BindParameter, Connection, Update, bindparam, select, update
 
 from policies.message import Instant
+from worker.store.journal import Consented, note
 from worker.store.statements import Row, insert_missing, insert_new, replace_older, select_in
 from worker.store.tables import ConsentRow, ConversationRow, IdentifierRow, LinkRow, Table
 
@@ -88,3 +90,4 @@ def change_consents(tx: Connection, tenant: str, changes: Sequence[tuple[bytes, 
         for change in sorted((who, what, at, consent) for who, what, consent, at in changes)
     ]
     replace_older(tx, consents, rows, ("changed_at", "consent"))
+    note(tx, (msgspec.convert(row, Consented) for row in rows))

@@ -22,6 +22,8 @@ from sqlalchemy import (
 from policies.message import Instant
 from policies.record import State, Withheld
 from worker.store.alike import Role, alike
+from worker.store.journal import Erased, note
+from worker.store.journal import Gone as Tombstone
 from worker.store.messages import aliases, delete_contents, messages
 from worker.store.outbox import outbox
 from worker.store.people import consents, conversations, identifiers, links
@@ -148,6 +150,7 @@ def erase_messages(tx: Connection, tenant: str, keys: Sequence[bytes], now: Inst
     if not keys:
         return
     tx.execute(_ERASE, [{"of": tenant, "at": key, "now": now} for key in keys])
+    note(tx, (Tombstone(tenant=tenant, key=key, state=State.ERASED, at=now) for key in keys))
     for table, forget in _BY_KEY:
         found = [{"of": tenant, "at": row.key} for row in select_in(tx, table.c.key, tenant, keys)]
         if found:
@@ -163,6 +166,7 @@ def remove(tx: Connection, tenant: str, conversation: bytes) -> int:
     """Delete a conversation with its identifiers, links and consents; how many rows there were."""
     gone = [(table, column == conversation) for table, column in _ABOUT]
     gone.append((links, or_(links.c.one == conversation, links.c.other == conversation)))
+    note(tx, [Erased(tenant=tenant, conversation=conversation)])
     return sum(
         tx.execute(delete(table).where(table.c.tenant == tenant, which)).rowcount for table, which in gone
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from policies.event import Consent
 from policies.message import Instant, Private
+from worker.store.journal import Suppressed, note
 from worker.store.statements import insert_missing, replace_older, select_in
 from worker.store.tables import SuppressionRow, Table
 
@@ -57,7 +58,18 @@ def change(tx: Connection, tenant: str, changes: Sequence[Change], now: Instant)
         for one in in_order
     ]
     replace_older(tx, suppressions, rows, _NEWER_BY, along=("recorded_at",))
+    note(tx, (_line(tenant, one) for one in changes))
     return before ^ _withdrawn(tx, tenant, references)
+
+
+def _line(tenant: str, one: Change) -> Suppressed:
+    return Suppressed(
+        tenant=tenant,
+        reference=one.reference,
+        consent=one.consent.value,
+        source=one.source,
+        changed_at=one.changed_at,
+    )
 
 
 def _withdrawn(tx: Connection, tenant: str, references: Sequence[bytes], *, lock: bool = False) -> set[bytes]:
