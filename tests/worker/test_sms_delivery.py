@@ -511,6 +511,13 @@ def test_credentials_that_are_refused_stop_the_connector_at_once_until_they_are_
     changed = msgspec.structs.replace(source, sending=sending)
     small.serve(msgspec.structs.replace(tenant, connectors={NAME: changed}))
     small.delivery.configured(small.tenants)
+    assert [(line.in_service, line.why) for line in small.lines.senders] == [
+        (False, "account"),
+        (True, "configured"),
+    ]
+    assert 'sender_out_of_service{account="",connector="sms-test",tenant="acme"} 0.0' in (
+        small.metrics.page().decode()
+    )
     small.rounds()
     assert small.state(other) is OutboxState.SENT
 

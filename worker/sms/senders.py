@@ -23,6 +23,9 @@ Switch = tuple[str, str, str]
 Told = Callable[[Switch, str, bool], None]
 """Told of a connector or sender that goes out of service (False) or works again (True), and of the word for why."""
 
+CONFIGURED: Final = "configured"
+"""Why something is tried again before its time."""
+
 _SECOND: Final = 1_000_000
 _IN_DOUBT: Final = frozenset({Failure.THROTTLED, Failure.PROVIDER})
 """Refusals after which the provider itself is in doubt, once there are several."""
@@ -125,7 +128,10 @@ class Senders:
 
     def forget(self, tenant: str) -> None:
         """The tenant's configuration has changed: everything is tried again."""
+        shut = [switch for switch in self._breakers.states() if switch[0] == tenant]
         self._breakers.reset(lambda switch: switch[0] == tenant)
+        for switch in shut:
+            self._told(switch, CONFIGURED, True)
 
     def status(self) -> list[Mapping[str, Any]]:
         """What sends nothing now, why (a word of ``Failure`` or ``Why``), and for how many seconds at least."""
