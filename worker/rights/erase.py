@@ -96,9 +96,12 @@ class Eraser:
                 break
         return Taken(messages, restricted)
 
-    def rest(self, tenant: str, conversation: bytes) -> Gone:
-        """Delete the conversation with all that leads to it, unless a hold keeps it."""
-        return persistently(partial(self._rest, tenant, conversation))
+    def rest(self, tenant: str, conversation: bytes, *, again: bool = False) -> Gone:
+        """Delete the conversation with all that leads to it, unless a hold keeps it.
+
+        ``again``: a hold kept it, and was lifted since: what its person wrote in between stays.
+        """
+        return persistently(partial(self._rest, tenant, conversation, again=again))
 
     def keys(self, tenant: str, conversations: Sequence[bytes]) -> int:
         """Destroy the keys of conversations that are gone; how many there were."""
@@ -127,10 +130,10 @@ class Eraser:
         with self._store.transaction() as tx:
             return _erase(tx, tenant, conversation, keys, self._clock())
 
-    def _rest(self, tenant: str, conversation: bytes) -> Gone:
+    def _rest(self, tenant: str, conversation: bytes, *, again: bool) -> Gone:
         now = self._clock()
         with self._store.transaction() as tx:
-            back = _kept_back(tx, tenant, conversation)
+            back = again or _kept_back(tx, tenant, conversation)
             keys = persons.message_keys(tx, tenant, conversation)
             if not back:
                 _erase(tx, tenant, conversation, keys, now)

@@ -24,6 +24,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "unknown_request": "This tenant has no such request.",
     "not_an_export": "The request is no export.",
     "file_exists": "There is a file of this name already: exports overwrite nothing.",
+    "file_busy": "Another process is writing this file now.",
     "file_fails": "The file cannot be written there.",
 }
 """Every code there is."""

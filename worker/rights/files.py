@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -45,9 +46,18 @@ def planned(path: Path) -> ExportFile:
     return ExportFile(path=f"{whole}", machine=platform.node())
 
 
+def is_ours(file: ExportFile) -> bool:
+    """Whether this machine is the one to write it."""
+    return file.machine == platform.node()
+
+
 def write(file: ExportFile, pieces: Iterable[bytes]) -> str:
-    """Write it durably, mode 0600; its digest. A file that cannot be finished is not left. Raises RightsRefused."""
+    """Write it durably, mode 0600; its digest. What a crash left of it is written anew. Raises RightsRefused.
+
+    A file that cannot be finished is not left. One that another process is writing now is locked.
+    """
     path, digest = Path(file.path), hashlib.sha256()
+    _clear(path)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
@@ -56,6 +66,7 @@ def write(file: ExportFile, pieces: Iterable[bytes]) -> str:
         raise RightsRefused("file_fails") from None
     try:
         with os.fdopen(descriptor, "wb", _CHUNK) as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for piece in pieces:
                 digest.update(piece)
                 opened.write(piece)
@@ -85,6 +96,20 @@ def remove(file: ExportFile) -> Removal:
     except OSError:
         return Removal.FAILED
     return Removal.REMOVED
+
+
+def _clear(path: Path) -> None:
+    """Remove what a process that is dead has left."""
+    try:
+        with path.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except FileNotFoundError:
+        return
+    except BlockingIOError:
+        raise RightsRefused("file_busy") from None
+    except OSError:
+        raise RightsRefused("file_fails") from None
 
 
 def _digest(path: Path) -> str:

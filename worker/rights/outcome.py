@@ -47,7 +47,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     restricted: int = 0
     identifiers: int = 0
     consents: int = 0
-    texts: int = 0
     opt_outs: int = 0
     files: int = 0
     files_left: int = 0

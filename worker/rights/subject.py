@@ -113,6 +113,15 @@ def resolve(tx: Connection, keyring: Keyring, tenant: str, claims: tuple[Claim, 
     return _Search(tx, keyring, tenant).person(claims)
 
 
+def contradict(tx: Connection, keyring: Keyring, tenant: str, who: Person, phone: str) -> bool:
+    """Whether a number leads to somebody who cannot be this person."""
+    claim = Claim(field="", known=tuple((IdentifierKind.PHONE.value, form) for form in forms(phone)))
+    others = _Search(tx, keyring, tenant).person((claim,)).personas
+    own = set(who.conversations)
+    strangers = [one for one in others if not own & one.conversations]
+    return any(_tells_apart(one, other) for one in strangers for other in who.personas)
+
+
 class _Search:
     """One look-up of one tenant's person."""
 
@@ -217,11 +226,17 @@ def _led_to(start: set[bytes], personas: Sequence[Persona], everybody: Sequence[
 def _refuse_strangers(personas: Sequence[Persona]) -> None:
     """On one account two persons are one only where the request lists both by the same kind, or nothing tells them apart."""
     for one, other in combinations(personas, 2):
-        if one.place != other.place:
-            continue
-        both = {kind for kind, _ in one.known} & {kind for kind, _ in other.known} - {""}
         common = one.reached & other.reached
-        if any(kind.startswith(HANDLE) for kind in common) and both:
+        if not _tells_apart(one, other, phones=True):
+            continue
+        if any(kind.startswith(HANDLE) for kind in common):
             raise RightsRefused("ambiguous_handle", "subject.socialHandle")
-        if both and not common:
+        if not common:
             raise RightsRefused("contradictory", "subject")
+
+
+def _tells_apart(one: Persona, other: Persona, *, phones: bool = False) -> bool:
+    """Whether both have an identifier of the same kind on the same account (numbers count where ``phones`` says so)."""
+    ignored = set() if phones else {IdentifierKind.PHONE.value}
+    both = {kind for kind, _ in one.known} & {kind for kind, _ in other.known} - {""} - ignored
+    return one.place == other.place and bool(both)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from policies.message import Instant
 from worker.crypto import reference
@@ -17,6 +17,9 @@ from worker.store.tables import CallbackRow, Table
 callbacks = Table.metadata.tables[str(CallbackRow.__tablename__)]
 
 RECEIVED: Final = "received"
+IN_WORK: Final = "in progress"
+COMPLETED: Final = "completed"
+DELETION: Final = "data-deletion"
 _CODE_BYTES = 16
 
 
@@ -68,3 +71,31 @@ def find_callback(store: Store, tenant: str, code: str) -> Any | None:
     wanted = select(*columns).where(callbacks.c.tenant == tenant, callbacks.c.code == code)
     with store.reading() as connection:
         return connection.execute(wanted).one_or_none()
+
+
+def received(tx: Connection, kind: str) -> list[Any]:
+    """Callbacks of a kind that nobody has dealt with, as rows (tenant, reference, connector, received_at, sealed)."""
+    columns = (
+        callbacks.c.tenant,
+        callbacks.c.reference,
+        callbacks.c.connector,
+        callbacks.c.received_at,
+        callbacks.c.sealed,
+    )
+    wanted = select(*columns).where(callbacks.c.kind == kind, callbacks.c.status == RECEIVED)
+    return list(
+        tx.execute(wanted.order_by(callbacks.c.tenant, callbacks.c.received_at, callbacks.c.reference))
+    )
+
+
+def open_user(keyring: Keyring, row: Any) -> str:
+    """The app-scoped user id of a received callback. Raises CryptoError."""
+    place = b"callback\0" + row.tenant.encode() + b"\0" + row.reference
+    return keyring.cipher(row.tenant, RECORDS).open(row.sealed, place).decode()
+
+
+def move(tx: Connection, tenant: str, name: bytes, status: str) -> None:
+    """What the status page says. Of a completed callback nothing is left that names anybody."""
+    values: dict[str, Any] = {"status": status} | ({"sealed": b""} if status == COMPLETED else {})
+    where = (callbacks.c.tenant == tenant, callbacks.c.reference == name)
+    tx.execute(update(callbacks).where(*where).values(**values))

@@ -69,8 +69,8 @@ class Checkpointer:
         connection.close()
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0)
+def _connect(path: str, seconds: float = 0) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=seconds)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
     return connection
@@ -80,3 +80,18 @@ def _pass(connection: sqlite3.Connection) -> int:
     """Copy what can be copied without waiting for anybody; how many pages the log holds."""
     row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return int(row[1])
+
+
+def empty(store: Store, seconds: float = 10.0) -> bool:
+    """Move all of the log into the file and cut it off, so that nothing that was deleted stands in it any more.
+
+    Whether that came about; whoever reads for longer than ``seconds`` is in its way. True for PostgreSQL, which has its
+    own log and recycles it by itself.
+    """
+    if store.path is None:
+        return True
+    connection = _connect(str(store.path), seconds)
+    try:
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.close()

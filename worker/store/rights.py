@@ -50,10 +50,10 @@ def lock(tx: Connection, tenant: str, id_: bytes, step: str) -> Kept | None:
     return None if row is None or row.step != step else _kept(row)
 
 
-def move(tx: Connection, tenant: str, id_: bytes, step: str, **values: Any) -> bool:
+def move(tx: Connection, tenant: str, id_: bytes, before: str, **values: Any) -> bool:
     """Change a request that is at this step. Whether it was."""
-    at = (requests.c.tenant == tenant, requests.c.id == id_, requests.c.step == step)
-    return tx.execute(update(requests).where(*at).values(**values)).rowcount == 1
+    there = (requests.c.tenant == tenant, requests.c.id == id_, requests.c.step == before)
+    return tx.execute(update(requests).where(*there).values(**values)).rowcount == 1
 
 
 def all_of(tx: Connection, tenant: str, limit: int = 1000) -> list[Kept]:
