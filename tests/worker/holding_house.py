@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import select
 
 from policies.event import Event
-from policies.message import Instant
 from policies.record import State
 from tests.flows.harness import ACCOUNTS, Replica
 from worker.acts import Operator
 from worker.audit.signing import SigningKey
-from worker.holds.lifting import Completed, Lifting
+from worker.holds.lifting import Completed, Erase, Lifting
 from worker.holds.placing import HoldDesk, Terms
 from worker.rights.erase import Eraser, Gone
 from worker.store import messages
 from worker.store.holds import NO_CONTENT, restricted
+from worker.store.journal import Line
 from worker.tenants.loading import Tenant
 from worker.transcripts import export, message_ref
 
@@ -36,16 +35,16 @@ class House:
         self.of = of
         path = keys / "signing.key"
         self.signing = SigningKey.load(path) if path.exists() else SigningKey.generate(path)
-        self.journal: list[bytes] = []
+        self.journal: list[Line] = []
+        replica.store.journal = self.journal.extend
         self.desk = HoldDesk(replica.store, replica.keyring, of.id, PLACES, replica.clock)
-        self.eraser = Eraser(replica.store, replica.keyring, replica.clock, self._journal)
+        self.eraser = Eraser(replica.store, replica.keyring, replica.clock, lambda *_: None)
         self.lifting = self.lifting_with(self.eraser.conversation)
 
-    def lifting_with(self, erase: Any, journal: Any = None) -> Lifting:
-        """Completes what holds kept back; with another erasure or journal."""
+    def lifting_with(self, erase: Erase) -> Lifting:
+        """Completes what holds kept back, with this erasure."""
         one = self.replica
-        told = {"clock": one.clock, "erase": erase, "journal": journal or self._journal}
-        return Lifting(one.store, one.keyring, self.signing, **told)
+        return Lifting(one.store, one.keyring, self.signing, clock=one.clock, erase=erase)
 
     def tell(self, *events: Event, connector: str = "whatsapp") -> None:
         """Have a delivery committed."""
@@ -114,6 +113,3 @@ class House:
         table = messages.contents
         with self.replica.store.reading() as tx:
             return len(tx.execute(select(table.c.id).where(table.c.tenant == self.of.id)).all())
-
-    def _journal(self, _tenant: str, references: Sequence[bytes], _now: Instant) -> None:
-        self.journal += references

@@ -40,6 +40,7 @@ class Told:
         self.state = State.ABSENT
         self.where = "nowhere"
         self.is_known = True
+        self.is_anns = False  # an unsend names nobody: until its message comes, nobody knows whose it was
 
     def step(self, op: str) -> None:
         kind, _, which = op.partition(" ")
@@ -57,6 +58,7 @@ class Told:
 
     def _arrive(self) -> None:
         self.is_known = self.is_known or self.state < State.ERASED
+        self.is_anns = self.is_anns or self.state < State.ERASED
         if self.state is State.ABSENT:
             self.state, self.where = State.STORED, "seen"
         elif self.state is State.UNSENT and self.where == "nowhere":
@@ -67,7 +69,7 @@ class Told:
         if self.where == "hidden":
             self.where = "hidden" if self._fate(Duty.ERASURE) is Fate.RESTRICT else "nowhere"
         self._goes(Duty.ERASURE)
-        self.state = State.ERASED if self.state is not State.ABSENT else State.ABSENT
+        self.state = State.ERASED if self.is_anns else self.state
         self.is_known = bool(self.holds)
 
     def _lift(self, which: str) -> None:

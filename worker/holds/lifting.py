@@ -1,6 +1,6 @@
 """What is due when no hold keeps it any more: restricted content is destroyed, erasures that were kept back are done.
 
-Each batch is a transaction of its own, with its receipts and its decision record. After a crash at any point the next run
+Each batch is a transaction of its own, with its receipts, its decision records and its lines in the journal. After a crash at any point the next run
 finds what is left: what is restricted and not covered is the work that is to be done, whoever lifted what, and when.
 """
 
@@ -41,10 +41,6 @@ KIND: Final = "lifted_hold"
 Erase = Callable[[str, bytes], object]
 """Erases one conversation of a tenant, its key too; may be called again."""
 
-Journal = Callable[[str, Sequence[bytes], Instant], None]
-"""Told of a tenant's messages whose restricted content is about to be gone, before that is committed; durable when it
-returns. What it raises undoes the batch."""
-
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """How many contents were destroyed, and how many conversations erased."""
@@ -70,14 +66,12 @@ class Lifting:
         *,
         clock: Callable[[], Instant],
         erase: Erase,
-        journal: Journal,
     ) -> None:
         self._store = store_
         self._keyring = keyring
         self._signing = signing
         self._clock = clock
         self._erase = erase
-        self._journal = journal
 
     def run(self) -> bool:
         """For a schedule: complete what is due for every tenant; whether there was anything."""
@@ -126,7 +120,6 @@ class Lifting:
         ]
         seals.add_receipts(tx, tenant, receipts)
         decisions.append(tx, tenant, now, [self._record(tenant, one) for one in receipts])
-        self._journal(tenant, [row.key for row in rows], now)
 
     def _record(self, tenant: str, receipt: Receipt) -> DecisionRecord:
         salt = derive(self._keyring.tenant_key(tenant, PSEUDONYM), b"decisions")
@@ -142,21 +135,14 @@ class Lifting:
         )
 
 
-def unheard(_tenant: str, _references: Sequence[bytes], _now: Instant) -> None:
-    """Where no journal is kept, there is nobody to tell."""
-
-
-def lifting(opened: Opened, clock: Callable[[], Instant], journal: Journal = unheard) -> Lifting:
+def lifting(opened: Opened, clock: Callable[[], Instant]) -> Lifting:
     """What completes the holds of these databases."""
-    eraser = Eraser(opened.store, opened.keyring, clock, journal)
-    return Lifting(
-        opened.store,
-        opened.keyring,
-        opened.signing,
-        clock=clock,
-        erase=eraser.conversation,
-        journal=journal,
-    )
+    eraser = Eraser(opened.store, opened.keyring, clock, _noted)
+    return Lifting(opened.store, opened.keyring, opened.signing, clock=clock, erase=eraser.conversation)
+
+
+def _noted(_tenant: str, _conversations: Sequence[bytes], _now: Instant) -> None:
+    """The store has noted it for the journal (worker/store/journal.py)."""
 
 
 def _is_covered(holds: Holds, row: Restricted) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from policies.message import Instant, Private
+from worker.store import journal
+from worker.store.journal import note
 from worker.store.messages import contents, delete_contents, messages
 from worker.store.people import identifiers, links
 from worker.store.statements import MOST_VALUES, insert_missing, insert_new, row_of, select_in
@@ -131,6 +133,7 @@ def restrict(tx: Connection, tenant: str, rows: Sequence[Restricted]) -> None:
         {"tenant": tenant, **{name: getattr(row, name) for name in row.__struct_fields__}} for row in rows
     ]
     insert_missing(tx, restricted, values)
+    note(tx, [_line(tenant, row) for row in rows])
 
 
 def restricted_among(tx: Connection, tenant: str, keys: Sequence[bytes]) -> dict[bytes, Restricted]:
@@ -165,6 +168,7 @@ def destroy(tx: Connection, tenant: str, rows: Sequence[Restricted]) -> None:
     delete_contents(tx, tenant, [row.content for row in rows if row.content != NO_CONTENT])
     for some in _portions([row.key for row in rows]):
         tx.execute(delete(restricted).where(restricted.c.tenant == tenant, restricted.c.key.in_(some)))
+    note(tx, [journal.Destroyed(tenant=tenant, key=row.key) for row in rows])
 
 
 def count_restricted(tx: Connection, tenant: str) -> int:
@@ -182,6 +186,17 @@ def read_content(tx: Connection, tenant: str, id_: bytes) -> bytes | None:
     """One sealed content."""
     wanted = select(contents.c.sealed).where(contents.c.tenant == tenant, contents.c.id == id_)
     return tx.execute(wanted).scalar_one_or_none()
+
+
+def _line(tenant: str, row: Restricted) -> journal.Restricted:
+    return journal.Restricted(
+        tenant=tenant,
+        key=row.key,
+        conversation=row.conversation,
+        why=row.why,
+        occurred_at=row.occurred_at,
+        at=row.since,
+    )
 
 
 def _portions(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
