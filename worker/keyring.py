@@ -85,7 +85,7 @@ class Keyring:
         cached = self._tenants.get((tenant, purpose))
         if cached is not None:
             return cached
-        place = _place(tenant, purpose.encode())
+        place = key_place(tenant, purpose)
         fresh = {"tenant": tenant, "purpose": purpose, "wrapped": self._master.wrap(new_key(), place)}
         wanted = select(_tenant_keys.c.wrapped).where(
             _tenant_keys.c.tenant == tenant, _tenant_keys.c.purpose == purpose
@@ -107,7 +107,7 @@ class Keyring:
             {
                 "tenant": tenant,
                 "conversation": id_,
-                "wrapped": self._master.wrap(new_key(), _place(tenant, id_)),
+                "wrapped": self._master.wrap(new_key(), key_place(tenant, id_)),
             }
             for id_ in sorted(conversations)
         ]
@@ -139,6 +139,23 @@ class Keyring:
                 self._conversations.pop((tenant, id_), None)
         return sum(gone)
 
+    def conversations(self, tenant: str, after: bytes, before: bytes, limit: int) -> list[bytes]:
+        """The next conversations that have a key, by id, after one and before another."""
+        known = _conversation_keys.c
+        wanted = select(known.conversation).where(known.tenant == tenant, known.conversation > after)
+        wanted = wanted.where(known.conversation < before).order_by(known.conversation).limit(limit)
+        with self.store.reading() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def destroy_tenant(self, tenant: str) -> None:
+        """Destroy every key of a tenant, durably: nothing of it can be read or led back to anybody any more."""
+        with self.store.transaction() as connection:
+            for table in (_conversation_keys, _tenant_keys):
+                connection.execute(delete(table).where(table.c.tenant == tenant))
+        with self._lock:
+            self._tenants = {place: key for place, key in self._tenants.items() if place[0] != tenant}
+        self.note_erasures(tenant, 0)
+
     def erasures(self, tenant: str) -> int | None:
         """How many conversations of the tenant were erased, as this process last learnt; None while it never did."""
         return self._erasures.get(tenant)
@@ -164,7 +181,7 @@ class Keyring:
         with self.store.reading() as connection:
             rows = list(select_in(connection, _conversation_keys.c.conversation, tenant, conversations))
         loaded = {
-            id_: ConversationKey(self._master.unwrap(wrapped, _place(tenant, id_)), self._factory)
+            id_: ConversationKey(self._master.unwrap(wrapped, key_place(tenant, id_)), self._factory)
             for _tenant, id_, wrapped in rows
         }
         with self._lock:
@@ -185,5 +202,6 @@ def _destroy(tenant: str, conversation: bytes) -> Delete:
     return delete(_conversation_keys).where(known.tenant == tenant, known.conversation == conversation)
 
 
-def _place(tenant: str, name: bytes) -> bytes:
-    return tenant.encode() + b"\0" + name
+def key_place(tenant: str, name: str | bytes) -> bytes:
+    """What a key is bound to by its wrapping: its tenant, and its purpose or conversation."""
+    return tenant.encode() + b"\0" + (name if isinstance(name, bytes) else name.encode())
