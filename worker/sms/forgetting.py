@@ -13,10 +13,12 @@ from typing import Final
 from sqlalchemy import Connection
 
 from policies.message import Instant
+from policies.sms.policy import SmsPolicy
 from worker.sms.drafts import texts_of
 from worker.sms.facts import ALIKE_WINDOW, DAY, WINDOW, Counted
+from worker.sms.optouts import HELP, HELP_WINDOW
 from worker.sms.outbound import REMEMBERED
-from worker.store import alike, outbox, reviews, submissions, tallies
+from worker.store import alike, buckets, outbox, reviews, submissions, tallies
 from worker.store.engine import Store
 from worker.tenants.loading import Tenant, Tenants
 
@@ -27,6 +29,8 @@ SOME: Final = 500
 """Rows of one transaction: few, so that nobody waits for it."""
 
 _MOST_ROUNDS: Final = 100
+_FULL: Final[Instant] = 7 * DAY * 1_000_000
+"""A bucket from which nobody took for so long begins anew with no more than it would hold."""
 
 Purge = Callable[[Connection, str, Instant, int], int]
 
@@ -36,26 +40,27 @@ def forget(store: Store, tenants: Tenants, now: Instant) -> bool:
     forgotten = [
         _purged(store, tenant, purge, before)
         for tenant in tenants.serving
-        for purge, before in _due(tenant, now)
+        for purge, before in due(texts_of(tenant).policy, now)
     ]
     return any(forgotten)
 
 
-def _due(tenant: Tenant, now: Instant) -> Sequence[tuple[Purge, Instant]]:
+def due(policy: SmsPolicy, now: Instant) -> Sequence[tuple[Purge, Instant]]:
     """What is purged, and what it has to be older than."""
-    policy = texts_of(tenant).policy
     counted = max(DAY, policy.recipient_rate.seconds, policy.burst.seconds) * 1_000_000
     return [
         (submissions.purge, now - REMEMBERED),
         (outbox.purge, now - REMEMBERED),
         (reviews.purge, now - REMEMBERED),
         (alike.purge, now - ALIKE_WINDOW),
-        *((partial(_purge_counts, kind), now - counted - WINDOW) for kind in Counted),
+        *((partial(_purge_counts, kind.value, WINDOW), now - counted - WINDOW) for kind in Counted),
+        (partial(_purge_counts, HELP, HELP_WINDOW), now - DAY * 1_000_000),
+        (buckets.purge, now - _FULL),
     ]
 
 
-def _purge_counts(kind: Counted, tx: Connection, tenant: str, before: Instant, limit: int) -> int:
-    return tallies.purge(tx, tenant, kind.value, before // WINDOW, limit)
+def _purge_counts(kind: str, window: int, tx: Connection, tenant: str, before: Instant, limit: int) -> int:
+    return tallies.purge(tx, tenant, kind, before // window, limit)
 
 
 def _purged(store: Store, tenant: Tenant, purge: Purge, before: Instant) -> int:

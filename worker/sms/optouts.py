@@ -42,8 +42,10 @@ _REASONS: Final = {
     Intent.AMBIGUOUS: Reason(code=ReasonCode.OPT_OUT_UNCLEAR, rule=RULE, clauses=("VT-1.5",)),
 }
 _CONSENTS: Final = {Intent.STOP: Consent.WITHDRAWN, Intent.START: Consent.GRANTED}
-_HOUR: Final = 3_600 * 1_000_000
-_HELP: Final = "help"
+HELP: Final = "help"
+"""What answers to requests for help are tallied as."""
+HELP_WINDOW: Final = 3_600 * 1_000_000
+"""Length of their window, in microseconds."""
 
 CONFIRMATIONS: Final[Mapping[str, str]] = {
     "en": "You are opted out and will get no more messages from us. Reply START to get them again.",
@@ -218,11 +220,11 @@ class Replies:
         pseudonym = self._keyring.tenant_key(self._tenant.id, PSEUDONYM)
         for message, reply in self._helped:
             text = _in_language(reply.language, self._policy.help, {})
-            name = reference(pseudonym, _HELP, message.account, _number(message.person))
-            window = self._now // _HOUR
-            if not text or tallies.sums(self._tx, self._tenant.id, _HELP, [name], window)[name]:
+            name = reference(pseudonym, HELP, message.account, _number(message.person))
+            window = self._now // HELP_WINDOW
+            if not text or tallies.sums(self._tx, self._tenant.id, HELP, [name], window)[name]:
                 continue
-            tallies.add(self._tx, self._tenant.id, {(_HELP, name, window): 1})
+            tallies.add(self._tx, self._tenant.id, {(HELP, name, window): 1})
             yield self._answer(message, text, stops=False)
 
     def _answer(self, message: Message, text: str, *, stops: bool) -> Answer:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, update
 
 from policies.message import Instant
 from policies.sms.traffic import Rate
-from worker.store.statements import insert_missing, select_in
+from worker.store.statements import delete_some, insert_missing, select_in
 from worker.store.tables import BucketRow, Table
 
 buckets = Table.metadata.tables[str(BucketRow.__tablename__)]
@@ -58,6 +58,11 @@ def take(tx: Connection, tenant: str, name: bytes, rate: Rate, now: Instant, n: 
         return int(filled_at + _time_for(TOKEN - tokens, rate))
     _set(tx, tenant, name, left - n * TOKEN, max(now, filled_at))
     return None
+
+
+def purge(tx: Connection, tenant: str, before: Instant, limit: int) -> int:
+    """Forget at most so many from which nobody took since that instant; how many."""
+    return delete_some(tx, buckets, (buckets.c.tenant == tenant, buckets.c.filled_at < before), limit)
 
 
 def _set(tx: Connection, tenant: str, name: bytes, tokens: int, filled_at: Instant) -> None:

@@ -1,0 +1,1 @@
+"""Retention: content goes at its ceiling, records after the floor, a tenant with its agreement."""
