@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         default=3600,
         description="How long a text whose fate nobody knows holds back later ones of its pair, before a person decides.",
     )
+    rights_months: Annotated[int, Field(ge=1, le=3)] = Field(
+        default=1, description="Within how many calendar months a person's request is due (GDPR art. 12(3))."
+    )
+    rights_warning_days: Annotated[int, Field(ge=1, le=28)] = Field(
+        default=7, description="So many days before a request is due it is told as a warning."
+    )
     log_lines: Annotated[int, Field(ge=64)] = Field(
         default=65536, description="Log lines held while standard output is blocked; decisions last."
     )

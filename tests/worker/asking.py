@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +14,6 @@ from connectors.contract import Credentials, Sending
 from connectors.registry import CONNECTORS
 from policies.event import Consent, ConsentChanged, Event, MessageReceived
 from policies.message import (
-    Channel,
     Content,
     Direction,
     Identifier,
@@ -26,12 +24,10 @@ from policies.message import (
 )
 from policies.tenant import TenantPolicy
 from tests.databases import Databases
-from tests.flows.harness import NOW, Replica, delivery
+from tests.flows.harness import NOW, Replica
 from worker.acts import Operator
 from worker.audit.signing import SigningKey
-from worker.rights.deadlines import Deadlines
 from worker.rights.desk import Arrival, Desk
-from worker.rights.erase import Journal
 from worker.rights.request import RightsRequest, read_request
 from worker.rights.steps import Tools
 from worker.rights.ticket import Answer
@@ -149,19 +145,17 @@ def request(kind: str, subject: dict[str, Any], *terms: tuple[str, str, str]) ->
 
 
 class Office:
-    """A replica and its desk over the databases. ``journalled``: what the journal was told."""
+    """A replica and its desk over the databases."""
 
     def __init__(self, databases: Databases, **tools: Any) -> None:
         self.replica = Replica(databases)
         self.store, self.keyring = self.replica.store, self.replica.keyring
-        self.journalled: list[tuple[str, bytes]] = []
         self.now: Instant | None = None
         given: dict[str, Any] = {
             "store": self.store,
             "keyring": self.keyring,
             "signing": SIGNING,
             "clock": self.clock,
-            "journal": self.journal,
         }
         self.tools = Tools(**(given | tools))
         self.desk = Desk(self.tools)
@@ -169,10 +163,6 @@ class Office:
     def clock(self) -> Instant:
         """The replica's clock, or a moment that a test has set."""
         return self.replica.clock() if self.now is None else self.now
-
-    def journal(self, tenant: str, conversations: Sequence[bytes], now: Instant) -> None:
-        """Take note."""
-        self.journalled += [(tenant, one) for one in conversations]
 
     def tell(self, of: Tenant, connector: str, *events: Event) -> None:
         """Have one delivery committed."""

@@ -137,12 +137,8 @@ class Lifting:
 
 def lifting(opened: Opened, clock: Callable[[], Instant]) -> Lifting:
     """What completes the holds of these databases."""
-    eraser = Eraser(opened.store, opened.keyring, clock, _noted)
+    eraser = Eraser(opened.store, opened.keyring, clock)
     return Lifting(opened.store, opened.keyring, opened.signing, clock=clock, erase=eraser.conversation)
-
-
-def _noted(_tenant: str, _conversations: Sequence[bytes], _now: Instant) -> None:
-    """The store has noted it for the journal (worker/store/journal.py)."""
 
 
 def _is_covered(holds: Holds, row: Restricted) -> bool:

@@ -23,7 +23,7 @@ from worker.rights.request import Right, RightsRequest
 from worker.rights.steps import DONE, REST, SEARCH, WRITE, Steps, Tools
 from worker.rights.subject import Person
 from worker.rights.ticket import Answer, Case, Order, Progress, Sealer, found, logged, told
-from worker.store import callbacks, rights
+from worker.store import rights
 from worker.store.retry import persistently
 from worker.store.rights import Kept
 
@@ -48,7 +48,6 @@ class Arrival(Private, frozen=True, kw_only=True):
     source: Source = Source.PERSON
     region: str | None = None
     file: ExportFile | None = None
-    callback: bytes = b""
     received_at: Instant | None = None
 
 
@@ -175,8 +174,6 @@ class Desk:
                 self._again(tx, tenant, last, arrival)
                 return last.id
             rights.add(tx, tenant, self._fresh(tenant, id_, request, arrival))
-            if arrival.callback:
-                callbacks.move(tx, tenant, arrival.callback, callbacks.IN_WORK)
             action = ACTS[request.request_type]
             now, operator = self._clock(), arrival.operator
             record_act(tx, self._keyring, tenant, action=action, about=id_, operator=operator, now=now)
@@ -189,7 +186,6 @@ class Desk:
             name=arrival.operator.name,
             why=arrival.operator.why,
             region=arrival.region,
-            callback=arrival.callback,
         )
         progress = Progress(files=(arrival.file,) if arrival.file is not None else ())
         return Kept(

@@ -41,12 +41,6 @@ BATCH: Final = 500
 _ROUNDS: Final = 3
 _HELP: Final = "help"
 
-Journal = Callable[[str, Sequence[bytes], Instant], None]
-"""Told of a tenant's conversations that are about to be gone, before that is committed; durable when it returns.
-
-A restored backup erases them again. What it raises undoes the transaction.
-"""
-
 
 class Gone(StrEnum):
     """How far a conversation is. ``HELD``: a hold keeps it; ``KEPT``: its person wrote again after they were erased."""
@@ -66,13 +60,10 @@ class Taken(msgspec.Struct, frozen=True):
 class Eraser:
     """Erases conversations of one store."""
 
-    def __init__(
-        self, store: Store, keyring: Keyring, clock: Callable[[], Instant], journal: Journal
-    ) -> None:
+    def __init__(self, store: Store, keyring: Keyring, clock: Callable[[], Instant]) -> None:
         self._store = store
         self._keyring = keyring
         self._clock = clock
-        self._journal = journal
 
     def conversation(self, tenant: str, conversation: bytes) -> Gone:
         """All of it, from its contents to its key."""
@@ -128,41 +119,49 @@ class Eraser:
 
     def _batch(self, tenant: str, conversation: bytes, keys: Sequence[bytes]) -> Taken:
         with self._store.transaction() as tx:
-            return _erase(tx, tenant, conversation, keys, self._clock())
+            held = Holds(tx, tenant)
+            taken = _erase(tx, tenant, conversation, keys, held, self._clock())
+            decisions.lock_end(tx, tenant)
+            held.confirm()
+        return taken
 
     def _rest(self, tenant: str, conversation: bytes, *, again: bool) -> Gone:
         now = self._clock()
         with self._store.transaction() as tx:
+            held = Holds(tx, tenant)
             back = again or _kept_back(tx, tenant, conversation)
             keys = persons.message_keys(tx, tenant, conversation)
             if not back:
-                _erase(tx, tenant, conversation, keys, now)
+                _erase(tx, tenant, conversation, keys, held, now)
             if not persons.lock_conversation(tx, tenant, conversation):
                 return Gone.ERASED
-            held = Holds(tx, tenant)
             if held.keeps(conversation):
-                if not back:
-                    held.keep_back(conversation, now)
-                    self._decide(
-                        tx, tenant, conversation, Duty.LEGAL_HOLD, now, decisions.lock_end(tx, tenant)
-                    )
-                return Gone.HELD
-            held.release(conversation)
-            if back and keys:
-                return Gone.KEPT
-            self._remove(tx, tenant, conversation, now)
-            return Gone.ERASED
+                gone = Gone.HELD
+                held.keep_back(conversation, now)
+            else:
+                gone = Gone.KEPT if back and keys else Gone.ERASED
+                held.release(conversation)
+            if gone is Gone.ERASED:
+                persons.remove(tx, tenant, conversation)
+            end = decisions.lock_end(tx, tenant)
+            held.confirm()
+            if gone is Gone.ERASED:
+                self._removed(tx, tenant, conversation, now, end)
+            elif gone is Gone.HELD and not back:
+                self._decide(tx, tenant, conversation, Duty.LEGAL_HOLD, now, end)
+        return gone
 
-    def _remove(self, tx: Connection, tenant: str, conversation: bytes, now: Instant) -> None:
-        persons.remove(tx, tenant, conversation)
-        end = decisions.lock_end(tx, tenant)
-        # Whoever found the conversation and has written to it since did so before we came to the end of the chain; who
-        # comes to it after us looks again (worker/settle.py).
+    def _removed(
+        self, tx: Connection, tenant: str, conversation: bytes, now: Instant, end: decisions.End
+    ) -> None:
+        """Whoever found the conversation and has written to it did so before we came to the end of the chain, and is seen.
+
+        Who comes there after us looks again (worker/settle.py).
+        """
         if persons.remains(tx, tenant, conversation):
             raise Raced
         self._decide(tx, tenant, conversation, Duty.ERASURE, now, end)
         decisions.count_erasures(tx, tenant, 1)
-        self._journal(tenant, [conversation], now)
 
     def _decide(
         self, tx: Connection, tenant: str, conversation: bytes, duty: Duty, now: Instant, end: decisions.End
@@ -202,8 +201,9 @@ def portions(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
-def _erase(tx: Connection, tenant: str, conversation: bytes, keys: Sequence[bytes], now: Instant) -> Taken:
-    held = Holds(tx, tenant)
+def _erase(
+    tx: Connection, tenant: str, conversation: bytes, keys: Sequence[bytes], held: Holds, now: Instant
+) -> Taken:
     rows = persons.lock_messages(tx, tenant, conversation, keys)
     full = [row for row in rows if row.content is not None]
     kept: list[Kept] = [

@@ -20,7 +20,7 @@ from worker.audit.receipts import Destroyed, make_receipt
 from worker.audit.signing import SigningKey
 from worker.keyring import Keyring
 from worker.rights.deadlines import HELD, Deadlines
-from worker.rights.erase import Eraser, Gone, Journal
+from worker.rights.erase import Eraser, Gone
 from worker.rights.export import Head, stream
 from worker.rights.files import ExportFile, Removal, remove, write
 from worker.rights.finding import Finder, count_restricted
@@ -28,7 +28,7 @@ from worker.rights.outcome import Outcome, Status
 from worker.rights.rectify import Rectifier
 from worker.rights.request import Right, TermType
 from worker.rights.ticket import Case, Order, Progress, Sealer, found, logged
-from worker.store import callbacks, persons, rights, seals
+from worker.store import persons, rights, seals
 from worker.store.checkpoint import empty
 from worker.store.engine import Store
 from worker.store.retry import persistently
@@ -60,13 +60,12 @@ _LEFT: Final = frozenset({Removal.ELSEWHERE, Removal.CHANGED, Removal.FAILED})
 
 
 class Tools(Private, frozen=True, kw_only=True):
-    """What requests are worked on with. ``journal`` is told of erasures before they are committed."""
+    """What requests are worked on with."""
 
     store: Store
     keyring: Keyring
     signing: SigningKey
     clock: Callable[[], Instant]
-    journal: Journal
     deadlines: Deadlines = Deadlines()
 
 
@@ -83,7 +82,7 @@ class Steps:
         self._clock = tools.clock
         self._sealer = Sealer(tools.keyring)
         self._finder = Finder(tools.keyring)
-        self._eraser = Eraser(tools.store, tools.keyring, tools.clock, tools.journal)
+        self._eraser = Eraser(tools.store, tools.keyring, tools.clock)
         self._rectifier = Rectifier(tools.store, tools.keyring, tools.clock)
         self._table: Mapping[str, Callable[[Case], Moved]] = {
             SEARCH: self._search,
@@ -130,8 +129,6 @@ class Steps:
             # What was asked would be the last that is known of the person.
             values["sealed"] = self._sealer.seal(tenant, kept.id, Order())
             progress = _without_person(progress)
-            if case.order.callback:
-                callbacks.move(tx, tenant, case.order.callback, callbacks.COMPLETED)
         values["log"] = self._sealer.seal(tenant, kept.id, progress)
         rights.move(tx, tenant, kept.id, kept.step, **values)
 

@@ -22,14 +22,13 @@ from worker.transcripts import iso
 class Order(Private, frozen=True, kw_only=True, omit_defaults=True):
     """What was asked, and by whom. Empty once an erasure is done: then it would be the last that is known of the person.
 
-    ``region`` is that of numbers without a country's code; ``callback`` the reference of the Meta callback that asked.
+    ``region`` is that of numbers without a country's code.
     """
 
     request: RightsRequest | None = None
     name: str = ""
     why: str = ""
     region: str | None = None
-    callback: bytes = b""
 
 
 class Progress(Private, frozen=True, kw_only=True, omit_defaults=True):

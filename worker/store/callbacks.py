@@ -73,8 +73,8 @@ def find_callback(store: Store, tenant: str, code: str) -> Any | None:
         return connection.execute(wanted).one_or_none()
 
 
-def received(tx: Connection, kind: str) -> list[Any]:
-    """Callbacks of a kind that nobody has dealt with, as rows (tenant, reference, connector, received_at, sealed)."""
+def unfinished(tx: Connection, kind: str) -> list[Any]:
+    """Callbacks of a kind that are not dealt with, as rows (tenant, reference, connector, received_at, sealed)."""
     columns = (
         callbacks.c.tenant,
         callbacks.c.reference,
@@ -82,7 +82,7 @@ def received(tx: Connection, kind: str) -> list[Any]:
         callbacks.c.received_at,
         callbacks.c.sealed,
     )
-    wanted = select(*columns).where(callbacks.c.kind == kind, callbacks.c.status == RECEIVED)
+    wanted = select(*columns).where(callbacks.c.kind == kind, callbacks.c.status != COMPLETED)
     return list(
         tx.execute(wanted.order_by(callbacks.c.tenant, callbacks.c.received_at, callbacks.c.reference))
     )
