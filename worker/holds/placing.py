@@ -167,11 +167,11 @@ class HoldDesk:
                 raise HoldRefused("this tenant has no such hold: see `sluicegate hold list`")
             if not store.lift(tx, self._tenant, hold, now):
                 raise HoldRefused("this hold was lifted already: nothing was changed")
-            self._forget_person(tx, found)
+            self.forget_person(tx, found)
             record_act(tx, self._keyring, self._tenant, action=LIFTED, about=hold, operator=operator, now=now)
 
-    def _forget_person(self, tx: Connection, hold: Hold) -> None:
-        """Nobody needs to know any more whom it was about."""
+    def forget_person(self, tx: Connection, hold: Hold) -> None:
+        """Nobody needs to know any more whom a lifted hold was about."""
         told = self._opened(hold)
         if told is not None and told.known:
             plain = _encoder.encode(msgspec.structs.replace(told, known=()))

@@ -56,20 +56,31 @@ class Restricted(Private, frozen=True, kw_only=True):
 def add_hold(tx: Connection, tenant: str, hold: Hold, about: Iterable[bytes]) -> None:
     """Place a hold on these targets: conversations' ids, or keyed references of identifiers."""
     insert_new(tx, holds, [row_of(holds, tenant, hold)])
-    add_targets(tx, tenant, hold.id, about)
+    targeted = tuple(sorted(set(about)))
+    _target(tx, tenant, hold.id, targeted)
+    placed = {name: getattr(hold, name) for name in ("scope", "since", "until", "placed_at")}
+    note(tx, [journal.Held(tenant=tenant, hold=hold.id, about=targeted, **placed)])
 
 
 def add_targets(tx: Connection, tenant: str, hold: bytes, about: Iterable[bytes]) -> None:
     """Let a hold be about these too."""
-    insert_missing(
-        tx, targets, [{"tenant": tenant, "hold": hold, "about": one} for one in sorted(set(about))]
-    )
+    targeted = tuple(sorted(set(about)))
+    _target(tx, tenant, hold, targeted)
+    if targeted:
+        note(tx, [journal.Extended(tenant=tenant, hold=hold, about=targeted)])
+
+
+def _target(tx: Connection, tenant: str, hold: bytes, about: Sequence[bytes]) -> None:
+    insert_missing(tx, targets, [{"tenant": tenant, "hold": hold, "about": one} for one in about])
 
 
 def lift(tx: Connection, tenant: str, hold: bytes, now: Instant) -> bool:
     """End a hold; False when it is not in force (any more), or there is none. Of two who lift it, one does."""
     wanted = (holds.c.tenant == tenant, holds.c.id == hold, holds.c.lifted_at.is_(None))
-    return tx.execute(update(holds).where(*wanted).values(lifted_at=now)).rowcount == 1
+    lifted = tx.execute(update(holds).where(*wanted).values(lifted_at=now)).rowcount == 1
+    if lifted:
+        note(tx, [journal.Lifted(tenant=tenant, hold=hold, at=now)])
+    return lifted
 
 
 def reseal(tx: Connection, tenant: str, hold: bytes, sealed: bytes) -> None:

@@ -34,6 +34,34 @@ class Destroyed(Private, frozen=True, kw_only=True, tag="destroyed", tag_field="
     key: bytes
 
 
+class Held(Private, frozen=True, kw_only=True, tag="held", tag_field="kind"):
+    """A legal hold is in force, on these targets. What it says of itself stands in the store alone: it may name somebody."""
+
+    tenant: str
+    hold: bytes
+    scope: str
+    since: Instant | None
+    until: Instant | None
+    placed_at: Instant
+    about: tuple[bytes, ...]
+
+
+class Extended(Private, frozen=True, kw_only=True, tag="extended", tag_field="kind"):
+    """A hold is about these too."""
+
+    tenant: str
+    hold: bytes
+    about: tuple[bytes, ...]
+
+
+class Lifted(Private, frozen=True, kw_only=True, tag="lifted", tag_field="kind"):
+    """A hold is in force no more."""
+
+    tenant: str
+    hold: bytes
+    at: Instant
+
+
 class Gone(Private, frozen=True, kw_only=True, tag="gone", tag_field="kind"):
     """A message is a tombstone: taken back or erased (``state``, policies.record.State)."""
 
@@ -88,11 +116,26 @@ class Revoked(Private, frozen=True, kw_only=True, tag="revoked", tag_field="kind
     at: Instant
 
 
-Line = Restricted | Destroyed | Gone | Alias | Erased | Suppressed | Consented | Revoked
+Line = (
+    Held
+    | Extended
+    | Lifted
+    | Restricted
+    | Destroyed
+    | Gone
+    | Alias
+    | Erased
+    | Suppressed
+    | Consented
+    | Revoked
+)
 
 
 def note(tx: Connection, lines: Iterable[Line]) -> None:
-    """Have these lines written before the transaction is committed (``Store.transaction``)."""
+    """Have these lines written before the transaction is committed (``Store.transaction``).
+
+    Not what is lost with a restore and does no harm: whoever is restored is told this list, and nothing else.
+    """
     tx.info.setdefault(_NOTED, []).extend(lines)
 
 
