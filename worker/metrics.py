@@ -122,6 +122,10 @@ class Metrics:
         )
         self.faults = self._counter("faults", "Unexpected exceptions caught", "place")
         self.jobs = self._counter("jobs", "Runs of scheduled jobs", "job", "outcome")
+        self.job_ran = self._gauge(
+            "job_ran_timestamp_seconds", "When a scheduled job ran last, on any worker", "job"
+        )
+        self.job_alarm = self._gauge("job_alarm", "1 where its last run found what must not be", "job")
         self.handshakes = self._gauge(
             "handshake_answered_timestamp_seconds", "When a platform's challenge was last answered", *tenant
         )

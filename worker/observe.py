@@ -96,10 +96,20 @@ class Observer:
             ApiLine(level=level, tenant=tenant, key=key, call=call, status=status, why=why, texts=texts)
         )
 
-    def job(self, name: str, microseconds: int) -> None:
-        """A scheduled job ran."""
-        self._metrics.jobs.add(1, name, "done")
-        self._log.emit(JobLine(job=name, duration_us=microseconds))
+    def now(self) -> Instant:
+        """The time of this process."""
+        return self._clock()
+
+    def job(self, name: str, outcome: str, microseconds: int) -> None:
+        """A scheduled job ran: ``done``, or ``alarm`` where it found what must not be."""
+        self._metrics.jobs.add(1, name, outcome)
+        level = Level.INFO if outcome == "done" else Level.ERROR
+        self._log.emit(JobLine(level=level, job=name, outcome=outcome, duration_us=microseconds))
+
+    def job_seen(self, name: str, ran_at: Instant, *, alarm: bool) -> None:
+        """When a job ran last, on whichever replica, and whether it found what must not be."""
+        self._metrics.job_ran.set(ran_at / _SECOND, name)
+        self._metrics.job_alarm.set(float(alarm), name)
 
     def job_failed(self, name: str, error: Exception) -> None:
         """A scheduled job did not come to its end."""

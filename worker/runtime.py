@@ -29,6 +29,7 @@ from worker.intake.app import Found, Intake, Limits, Listeners
 from worker.intake.protocol import Guard, GuardedConfig
 from worker.intake.replies import STATUS
 from worker.jobs import Job, Schedule
+from worker.jobs.turns import Turns
 from worker.ledger import Ledger
 from worker.log import bridge as log_bridge
 from worker.log.lines import Level, LifecycleLine, Phase, Place, Refusal
@@ -112,9 +113,9 @@ class Runtime:
             )
         )
         self.listeners = self._listeners()
-        reload_ = Job(name=RELOAD, seconds=settings.reload_seconds, run=self.tenants.reload)
-        forget_ = Job(name=FORGET, seconds=FORGETTING_SECONDS, run=partial(self._forget, clock))
-        self.schedule = Schedule((reload_, forget_), self.observer)
+        reload_ = Job(name=RELOAD, seconds=settings.reload_seconds, run=lambda _stop: self.tenants.reload())
+        forget_ = Job(name=FORGET, seconds=FORGETTING_SECONDS, run=lambda _stop: self._forget(clock))
+        self.schedule = Schedule((reload_, forget_), self.observer, Turns(self.opened.store))
 
     @property
     def webhook_port(self) -> int:
@@ -203,6 +204,8 @@ class Runtime:
                 "bytes_in_flight": self.intake.bytes_in_flight,
             },
             "sending": self.delivery.status(),
+            "jobs": self.schedule.status(),
+            "alarms": self.schedule.alarms(),
             "log_lines_dropped": sum(self.log.lost.values()),
             "tenants": tenants_status(tenants, self.observer),
             "problems": [str(problem) for problem in tenants.problems],

@@ -237,7 +237,7 @@ WORDS: dict[str, set[str]] = {
     "disposition": set(Disposition),
     "reason": set(ReasonCode),
     "connector": set(CONNECTORS),
-    "outcome": {"done", "failed"},
+    "outcome": {"done", "failed", "alarm"},
 }
 
 

@@ -17,7 +17,7 @@ from policies.tenant import TenantPolicy
 from policies.verdict import Reason, ReasonCode
 from tests.collected import Collected
 from worker.inbound import Committed, Delivery, Disposition, Settled
-from worker.jobs import Job, Schedule
+from worker.jobs import Job, Schedule, Stop
 from worker.log.lines import (
     DecisionLine,
     DeliveryLine,
@@ -207,7 +207,7 @@ def test_jobs_run_and_are_told_of_when_they_did_something(house: House) -> None:
     runs: list[int] = []
     enough = threading.Event()
 
-    def work() -> bool:
+    def work(_stop: Stop) -> bool:
         runs.append(1)
         if len(runs) == 1:
             raise RuntimeError(CANARY)

@@ -241,9 +241,10 @@ class ConfigurationLine(Line, frozen=True, kw_only=True, tag="configuration"):
 
 
 class JobLine(Line, frozen=True, kw_only=True, tag="job"):
-    """A scheduled job ran."""
+    """A scheduled job ran: ``done``, or ``alarm`` where it found what must not be (its own lines say what)."""
 
     job: str
+    outcome: str
     duration_us: int
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from worker.store.statements import clock, insert
@@ -25,6 +25,9 @@ _MINE: Final = (
 _NAMES: Final = ("tenant", "name", "holder", "until")
 _RENEW: Final = update(leases).where(*_MINE).values(until=bindparam("end"))
 _RELEASE: Final = delete(leases).where(*_MINE)
+_HOLDER: Final = select(leases.c.holder).where(
+    leases.c.tenant == bindparam("of"), leases.c.name == bindparam("at"), leases.c.until > bindparam("now")
+)
 
 
 def take(tx: Connection, tenant: str, name: str, holder: bytes, length: int) -> bool:
@@ -54,3 +57,9 @@ def renew(tx: Connection, tenant: str, name: str, holder: bytes, length: int) ->
 def release(tx: Connection, tenant: str, name: str, holder: bytes) -> None:
     """Give the lease back, where it is still one's own."""
     tx.execute(_RELEASE, {"of": tenant, "at": name, "who": holder})
+
+
+def holder(tx: Connection, tenant: str, name: str) -> bytes:
+    """Who holds the lease now; b"" for nobody."""
+    found = tx.execute(_HOLDER, {"of": tenant, "at": name, "now": clock(tx)}).scalar_one_or_none()
+    return b"" if found is None else bytes(found)
