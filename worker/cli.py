@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "quarantine": "Look at texts that wait for a person; release or reject them.",
     "outbox": "Show texts on their way out; say what became of unresolved ones.",
     "audit": "Check the decision chains, show what operators did.",
+    "rights": "Export, correct and erase what is kept of a person.",
     "hold": "Place, list and lift legal holds.",
     "receipt": "Check deletion receipts.",
     "report": "Write compliance reports.",
