@@ -26,13 +26,17 @@ LISTED: Final = 1_000
 
 
 class Destroyed(msgspec.Struct, frozen=True, kw_only=True):
-    """What one act destroyed: messages and conversations by reference; ``keys`` are conversations whose keys are gone."""
+    """What one act destroyed: messages and conversations by reference; ``keys`` are conversations whose keys are gone.
+
+    ``files`` by their SHA-256.
+    """
 
     kind: str
     duty: Duty
     messages: Sequence[bytes] = ()
     conversations: Sequence[bytes] = ()
     keys: Sequence[bytes] = ()
+    files: Sequence[bytes] = ()
     others: int = 0
 
 
@@ -55,24 +59,30 @@ def make_receipt(key: SigningKey, tenant: str, destroyed: Destroyed, now: Instan
         "conversations": _listed(destroyed.conversations),
         "keys_destroyed": _listed(destroyed.keys),
         "other_rows": destroyed.others,
-        "key_id": key.public.id.hex(),
     }
-    told["signature"] = base64.b64encode(key.sign(_signed(told))).decode()
-    return Receipt(id=id_, kind=destroyed.kind, made_at=now, receipt=msgspec.json.encode(told))
+    if destroyed.files:
+        told["files"] = _listed(destroyed.files)
+    return Receipt(id=id_, kind=destroyed.kind, made_at=now, receipt=signed(told, key))
 
 
-def verify_receipt(receipt: bytes, key: PublicKey) -> dict[str, Any]:
+def signed(told: dict[str, Any], key: SigningKey) -> bytes:
+    """What is told (``format`` says what it is) as JSON, with its signature and the id of the key."""
+    whole = told | {"key_id": key.public.id.hex()}
+    return msgspec.json.encode(whole | {"signature": base64.b64encode(key.sign(_message(whole))).decode()})
+
+
+def verify_receipt(receipt: bytes, key: PublicKey, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
     """What a receipt says, when its signature is the key's. Raises ReceiptRefused."""
     try:
         told = msgspec.json.decode(receipt, type=dict[str, Any])
         signature = base64.b64decode(told.pop("signature"), validate=True)
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
         raise ReceiptRefused("this is no deletion receipt") from None
-    if told.get("format") != FORMAT:
+    if told.get("format") not in formats:
         raise ReceiptRefused("this is no deletion receipt of a format that this version knows")
     if told.get("key_id") != key.id.hex():
         raise ReceiptRefused("it was signed with another key: give the public key of that time")
-    if not key.verifies(signature, _signed(told)):
+    if not key.verifies(signature, _message(told)):
         raise ReceiptRefused("it was altered, or it was not signed with this key")
     return told
 
@@ -83,5 +93,5 @@ def _listed(references: Sequence[bytes]) -> dict[str, Any]:
     return told | ({"references": [one.hex() for one in in_order]} if len(in_order) <= LISTED else {})
 
 
-def _signed(told: dict[str, Any]) -> bytes:
-    return FORMAT.encode() + b"\0" + msgspec.json.encode(told, order="sorted")
+def _message(told: dict[str, Any]) -> bytes:
+    return str(told["format"]).encode() + b"\0" + msgspec.json.encode(told, order="sorted")
