@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -98,6 +99,7 @@ class Murderous(StandIn):
         self._kill = kill
         self.moment = ""
         self.countdown = 0
+        self._counting = threading.Lock()
 
     def plan(self, moment: str, after: int) -> None:
         self.moment, self.countdown = moment, after
@@ -114,8 +116,10 @@ class Murderous(StandIn):
 
     def _perhaps(self, moment: str) -> None:
         if moment == self.moment:
-            self.countdown -= 1
-            if self.countdown == 0:
+            with self._counting:
+                self.countdown -= 1
+                due = self.countdown == 0
+            if due:
                 self._kill()
 
 
@@ -142,7 +146,7 @@ def killed_again_and_again(rig: SendingRig, moments: Sequence[str]) -> None:
             if moment == "any":
                 time.sleep(random.uniform(0, 0.3))
                 kill()
-            assert rig._running().wait(30) == -signal.SIGKILL
+            assert rig._running().wait(30) == -signal.SIGKILL, rig.errors.read_text()
             pass_time(rig)
         with rig.running():
             wait_until(
