@@ -14,6 +14,7 @@ _POSING: Final = ("VT-1.3", "VT-6")
 _FRAUD: Final = ("VT-1.3", "VT-1.5")
 _SPAM: Final = ("VT-1.5",)
 _OWN_TIME: Final = ("VT-1",)
+_STANDING: Final = ("SM-2", "SM-4")
 
 CLAUSES: Final[dict[ReasonCode, tuple[str, ...]]] = {
     ReasonCode.LEGAL_HOLD: DUTIES[Duty.LEGAL_HOLD],
@@ -65,6 +66,10 @@ CLAUSES: Final[dict[ReasonCode, tuple[str, ...]]] = {
     ReasonCode.ZONE_UNKNOWN: _FRAUD,
     ReasonCode.SEND_AFTER: _OWN_TIME,
     ReasonCode.SEND_EXPIRED: _OWN_TIME,
+    ReasonCode.ACCOUNT_REVOKED: _STANDING,
+    ReasonCode.ACCOUNT_SUSPENDED: _STANDING,
+    ReasonCode.ACCOUNT_RESTRICTED: _STANDING,
+    ReasonCode.ACCOUNT_UNREVIEWED: _STANDING,
 }
 """Of the reasons of outbound texts, whose rules have many. What is not here serves the clauses of its rule's row."""
 
@@ -136,6 +141,10 @@ WORDS: Final[dict[ReasonCode, str]] = {
     ReasonCode.ZONE_UNKNOWN: "No common hour, or no known time zone, for marketing: a person stores a zone.",
     ReasonCode.SEND_AFTER: "The submitter asked for a later time: delayed.",
     ReasonCode.SEND_EXPIRED: "It could go only after its do-not-send-after: expired.",
+    ReasonCode.ACCOUNT_REVOKED: "The platform has taken the sender's access away: delayed until it is restored.",
+    ReasonCode.ACCOUNT_SUSPENDED: "The platform has suspended the sender: delayed until that ends.",
+    ReasonCode.ACCOUNT_RESTRICTED: "The platform restricts the sender: delayed until that ends.",
+    ReasonCode.ACCOUNT_UNREVIEWED: "The platform has not reviewed the sender yet: delayed until it has.",
 }
 """A sentence for each, for answers, documents and listings. It says what is done where no tenant is stricter."""
 

@@ -80,6 +80,11 @@ class ReasonCode(StrEnum):
     ZONE_UNKNOWN = "zone_unknown"
     SEND_AFTER = "send_after"
     SEND_EXPIRED = "send_expired"
+    # The sender's standing with its platform.
+    ACCOUNT_REVOKED = "account_revoked"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    ACCOUNT_RESTRICTED = "account_restricted"
+    ACCOUNT_UNREVIEWED = "account_unreviewed"
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

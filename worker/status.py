@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TimedOut
 from datetime import UTC, datetime
@@ -14,8 +14,12 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from policies.message import Instant
 from worker.observe import Observer
+from worker.store import accounts
+from worker.store.accounts import Standing
 from worker.store.engine import Store, StoreError
 from worker.tenants.loading import Tenants, Version
 
@@ -31,12 +35,13 @@ def version() -> str:
 
 
 class StoreProbe:
-    """Asks the store whether it answers, and does not wait long for it. A question that hangs is not repeated."""
+    """Asks the store, and does not wait long for it. A question that hangs is not repeated."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "store-probe")
         self._asked: Future[float] | None = None
+        self._stopped: Future[list[Standing]] | None = None
 
     def ask(self) -> Mapping[str, Any]:
         """``answers``, and the milliseconds it took."""
@@ -47,14 +52,39 @@ class StoreProbe:
         except (StoreError, TimedOut):
             return {"answers": False, "milliseconds": None}
 
+    def standings(self) -> Sequence[Mapping[str, Any]] | None:
+        """Accounts that send nothing because of their standing with their platform; None where nobody could say."""
+        if self._stopped is None or self._stopped.done():
+            self._stopped = self._thread.submit(self._read_standings)
+        try:
+            return [_standing(one) for one in self._stopped.result(PING_SECONDS)]
+        except (SQLAlchemyError, StoreError, TimedOut):
+            return None
+
     def close(self) -> None:
         """Ask no more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _read_standings(self) -> list[Standing]:
+        with self._store.reading() as tx:
+            return accounts.stopped(tx)
 
     def _ping(self) -> float:
         started = time.monotonic()
         self._store.ping()
         return time.monotonic() - started
+
+
+def _standing(one: Standing) -> Mapping[str, Any]:
+    return {
+        "tenant": one.tenant,
+        "connector": one.connector,
+        "account": one.account,
+        "aspect": one.aspect,
+        "state": one.state,
+        "why": one.detail,
+        "since": iso(one.changed_at),
+    }
 
 
 def disk(directory: Path) -> Mapping[str, int]:

@@ -8,6 +8,7 @@ from policies.gate import Check, Rule
 from policies.message import Channel, Direction
 from policies.reasons import clauses_of
 from policies.rules import (
+    account_standing,
     authorised_sender,
     burst,
     facebook_cdn,
@@ -36,7 +37,7 @@ from policies.rules import (
 )
 from policies.verdict import ReasonCode
 
-RULE_PACK: Final = "2026-11.2"
+RULE_PACK: Final = "2026-11.3"
 """The version of these tables (VT-0): on every decision, in every policy digest. A change of what they do changes it."""
 
 
@@ -101,7 +102,8 @@ BEFORE_SEND: Final[tuple[Rule, ...]] = (
     _outbound("snowshoeing", snowshoeing.check, ReasonCode.SNOWSHOEING, may_shadow=True),
     _outbound("burst", burst.check, ReasonCode.BURST, may_shadow=True),
     _outbound("network_share", network_share.check, ReasonCode.NETWORK_SHARE, may_shadow=True),
-    # When, last: hours are looked for only for what may go.
+    # When, last, beginning with whether the platform lets the sender send at all: hours are looked for only for what may go.
+    _outbound("account_standing", account_standing.check, *account_standing.CODES.values()),
     _outbound("schedule", schedule.check, *schedule.CODES),
 )
 """Asked before an outbound text is accepted, with the facts of its sending; again when a person has released it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policies.event import AccountState
 from policies.message import Instant, Private
 from policies.sms.policy import Prepared
 from policies.sms.purpose import Purpose
@@ -16,7 +17,7 @@ class SendFacts(Private, frozen=True, kw_only=True):
     are the recipient's own, where somebody told them. ``to_recipient``: texts to this recipient; ``from_sender``: texts of
     this sender (burst); ``alike_recipients`` and ``alike_senders``: recipients and senders of near-duplicates;
     ``same_to_recipient``: near-duplicates to this very recipient. ``crowded_network``: the recipient's network takes a
-    tenth of the committed rate or more.
+    tenth of the committed rate or more. ``standing``: the sender's, with its platform.
     """
 
     sms: Prepared
@@ -35,6 +36,7 @@ class SendFacts(Private, frozen=True, kw_only=True):
     alike_recipients: int = 0
     alike_senders: int = 0
     crowded_network: bool = False
+    standing: AccountState = AccountState.ACTIVE
 
     @property
     def excused(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from policies.event import AccountState
 from policies.gate import Check
 from policies.message import (
     Channel,
@@ -104,6 +105,7 @@ circumstances = st.builds(
     alike_recipients=counts,
     alike_senders=counts,
     crowded_network=st.booleans(),
+    standing=st.sampled_from(AccountState),
 )
 """Anything that may be known of a text of the tenant above."""
 

@@ -22,7 +22,8 @@ from policies.sms.traffic import assess, carrier_prefix
 from worker.crypto import mac, reference
 from worker.sms.payload import Payload, suppression_references
 from worker.sms.submission import Ruling
-from worker.store import alike, suppressions, tallies
+from worker.store import accounts, alike, suppressions, tallies
+from worker.store.accounts import Place
 from worker.store.alike import Seen
 from worker.store.tallies import TallyKey
 
@@ -78,9 +79,18 @@ class Circumstances:
     """Everything before a batch of one tenant's texts, and what its texts add. Texts are named by their place in it."""
 
     def __init__(
-        self, tx: Connection, tenant: str, sms: Prepared, now: Instant, texts: Sequence[Traits]
+        self,
+        tx: Connection,
+        tenant: str,
+        sms: Prepared,
+        now: Instant,
+        texts: Sequence[Traits],
+        places: Sequence[Place],
     ) -> None:
+        """``places``: through which connector each text goes, and from which account."""
         self._sms = sms
+        self._places = places
+        self._standings = accounts.standings(tx, tenant, set(places))
         self._now = now
         self._texts = texts
         self._withdrawn = suppressions.standing(tx, tenant, {name for one in texts for name in one.opt_outs})
@@ -112,6 +122,7 @@ class Circumstances:
             alike_recipients=spread.recipients,
             alike_senders=spread.senders,
             crowded_network=self._is_crowded(text.network),
+            standing=self._standings[self._places[number]],
         )
 
     def cluster(self, number: int) -> bytes:

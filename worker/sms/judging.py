@@ -79,7 +79,9 @@ def judge(
 ) -> tuple[list[Judged], Circumstances]:
     """Each text after those before it."""
     sms = texts_of(tenant)
-    circumstances = Circumstances(tx, tenant.id, sms, now, [one.traits for one in drafts])
+    traits = [one.traits for one in drafts]
+    places = [(one.source.connector.name, one.payload.sender) for one in drafts]
+    circumstances = Circumstances(tx, tenant.id, sms, now, traits, places)
     judged: list[Judged] = []
     for number, one in enumerate(drafts):
         facts = Facts(now=now, policy=tenant.policy, send=circumstances.of(number, one.payload))

@@ -5,7 +5,7 @@ What was committed before it began is seen by it: an opt-out, a sender that is g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -13,10 +13,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from connectors.contract import Text
+from policies.event import AccountState
 from policies.gate import decide
 from policies.message import Instant, Private
 from policies.reasons import CLAUSES
 from policies.rules import BEFORE_SEND
+from policies.rules.account_standing import CODES as STANDINGS
+from policies.rules.account_standing import WAIT as STANDING_WAIT
 from policies.sms.facts import SendFacts
 from policies.sms.numbers import country
 from policies.sms.policy import Prepared
@@ -26,7 +29,8 @@ from worker.crypto import CryptoError, reference
 from worker.keyring import PSEUDONYM, ConversationKey, Keyring
 from worker.sms.message import message_of
 from worker.sms.payload import SUPPRESSION, Payload, open_payload, suppression_references
-from worker.store import buckets, outbox, suppressions
+from worker.store import accounts, buckets, outbox, suppressions
+from worker.store.accounts import Place
 from worker.store.outbox import OutboxState, Outgoing
 from worker.tenants.loading import Tenant, TenantConnector
 
@@ -34,6 +38,7 @@ RULE: Final = "last_check"
 SHORT_WAIT: Final = 1_000_000
 """A sender that may go on within a second keeps its texts where they are; for longer waits they are put off."""
 
+_STANDINGS: Final = frozenset(STANDINGS.values())
 _GONE: Final = Reason(code=ReasonCode.SENDER_UNKNOWN, rule=RULE, clauses=CLAUSES[ReasonCode.SENDER_UNKNOWN])
 
 
@@ -111,6 +116,7 @@ class _Check:
         self._now = now
         self._payloads: dict[bytes, Payload] = {}
         self._opted_out: AbstractSet[bytes] = frozenset()
+        self._standings: Mapping[Place, AccountState] = {}
         self.ready: list[Ready] = []
         self.stopped: list[Stopped] = []
         self.pauses: dict[str, Instant] = {}
@@ -127,6 +133,8 @@ class _Check:
         buckets.hold(self._tx, self._tenant.id, {self._bucket(one) for one in self._payloads.values()})
         names = {name for payload in self._payloads.values() for name in self._opt_outs(payload)}
         self._opted_out = suppressions.standing(self._tx, self._tenant.id, names)
+        places = {(row.connector, row.account) for row in rows}
+        self._standings = accounts.standings(self._tx, self._tenant.id, places)
 
     def judge(self, row: Outgoing) -> None:
         """Ready, stopped, put off, or left where it is."""
@@ -144,6 +152,9 @@ class _Check:
         decision = self._decision(row, payload, sms)
         if decision.outcome in {Outcome.DROPPED, Outcome.QUARANTINED}:
             self._stop(row, payload, decision.reasons)
+        elif any(reason.code in _STANDINGS for reason in decision.reasons):
+            # Its other texts are not even looked at until then, and nothing is written down.
+            self.pauses[row.account] = self._now + STANDING_WAIT
         elif decision.until is not None and decision.until > self._now:
             outbox.postpone(self._tx, self._tenant.id, row, self._now, decision.until)
         elif row.account not in self.pauses and self._has_turn(row, payload, sms) and self._enter(row):
@@ -173,6 +184,7 @@ class _Check:
             reviewed=True,
             stored_zone=payload.zone,
             place=payload.place,
+            standing=self._standings[row.connector, row.account],
         )
         facts = Facts(now=self._now, policy=self._tenant.policy, send=send)
         return decide(message_of(payload, row.account, row.submitted_at), facts, BEFORE_SEND)

@@ -192,7 +192,8 @@ class Reviewing:
             traits_of(payload, one.review.id, pseudonym, suppression)
             for payload, one in zip(payloads, texts, strict=True)
         ]
-        circumstances = Circumstances(tx, self._tenant.id, sms, now, traits)
+        places = [(one.review.connector, one.review.account) for one in texts]
+        circumstances = Circumstances(tx, self._tenant.id, sms, now, traits, places)
         decided: dict[bytes, Decided] = {}
         events: dict[str, list[Governed]] = {}
         for number, (one, payload) in enumerate(zip(texts, payloads, strict=True)):
