@@ -29,6 +29,7 @@ FOREVER: Final[Instant] = 1 << 62
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SATURDAY: Final = 5
 _SLACK: Final[Instant] = 4 * 86_400 * 1_000_000
 _span: Final = re.compile(r"([1-9][0-9]{0,4}) (day|month)s?")
 
@@ -52,6 +53,14 @@ _CLASSES: Final[Mapping[str, ContentClass]] = {
 def class_of(kind: str) -> ContentClass:
     """The class of what a message of this kind says."""
     return _CLASSES.get(kind, ContentClass.TEXT)
+
+
+def business_days_later(day: date, number: int) -> date:
+    """So many days later, Saturdays and Sundays not counted; who knows the holidays may take longer."""
+    while number:
+        day += _DAY
+        number -= day.weekday() < _SATURDAY
+    return day
 
 
 def goes_with_agreement(channel: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from worker.audit.receipts import ReceiptRefused, verify_receipt
+from worker.audit.receipts import FORMAT, ReceiptRefused, verify_receipt
 from worker.audit.signing import PublicKey
 from worker.crypto import CryptoError
 from worker.errors import ConfigurationError, Failed
 from worker.plain import plain
+from worker.retention.report import FORMAT as REPORT
 
 app = typer.Typer(help="Check deletion receipts.", no_args_is_help=True)
 
@@ -37,17 +38,26 @@ def verify(
         raise ConfigurationError(f"--key: {error}") from None
     try:
         with file.open("rb") as opened:
-            told = verify_receipt(opened.read(_MOST_BYTES), public)
+            told = verify_receipt(opened.read(_MOST_BYTES), public, (FORMAT, REPORT))
     except OSError:
         raise ConfigurationError(f"{file} cannot be read") from None
     except ReceiptRefused as refused:
         raise Failed(f"{file}: {refused}") from None
+    typer.echo(plain(_told_report(told) if told["format"] == REPORT else _told_receipt(told)))
+
+
+def _told_receipt(told: dict[str, Any]) -> str:
     counts = ", ".join(
         f"{told[name]['count']} {name.replace('_', ' ')}"
         for name in ("messages", "conversations", "keys_destroyed")
     )
-    typer.echo(
-        plain(
-            f"genuine: {told['kind']} of {told['tenant']} at {told['at']}, {counts}, by {told['rule']} ({', '.join(told['clauses'])})"
-        )
+    return f"genuine: {told['kind']} of {told['tenant']} at {told['at']}, {counts}, by {told['rule']} ({', '.join(told['clauses'])})"
+
+
+def _told_report(told: dict[str, Any]) -> str:
+    gone = told["destroyed"]
+    return (
+        f"genuine: offboarding of {told['tenant']}, purged at {told['purged_at']}, {gone['messages']} messages,"
+        f" {gone['conversations']} conversations, {gone['keys_destroyed']} keys destroyed, records kept until"
+        f" {told['records_kept_until']} ({', '.join(told['clauses'])})"
     )

@@ -1,8 +1,10 @@
-"""``sluicegate tenants``: check, show and begin tenant files."""
+"""``sluicegate tenants``: check, show and begin tenant files; end what a tenant has here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -12,15 +14,20 @@ from rich.text import Text
 
 from connectors.registry import CONNECTORS
 from policies.tenant import TenantPolicy
+from worker.commands.retention import means_of, operator_of
 from worker.errors import ConfigurationError
+from worker.opening import open_all
 from worker.plain import plain
+from worker.retention.ending import TenantsEnd
 from worker.runtime import tenant_source
 from worker.settings import Settings, load_settings
 from worker.tenants.begin import NewTenant, begin_tenant
 from worker.tenants.file import RINGS, read_tenant
 from worker.tenants.loading import Tenants, TenantSource, load_all
 
-app = typer.Typer(help="Check, show and begin tenant files.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Check, show and begin tenant files; offboard a tenant.", no_args_is_help=True, add_completion=False
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
@@ -82,6 +89,41 @@ def new(
     made = begin_tenant(settings.tenants_dir, settings.secrets_dir, tenant, name, accounts, CONNECTORS)
     for line in _next_steps(tenant, list(accounts), made, settings):
         typer.echo(plain(line))
+
+
+@app.command("offboard")
+def offboard_(
+    tenant: Annotated[str, typer.Argument(help="The tenant's id; its file may be gone.")],
+    agreement_ends: Annotated[
+        str, typer.Option("--agreement-ends", help="The last day of the agreement.", metavar="DATE")
+    ],
+    zone: Annotated[
+        str | None,
+        typer.Option("--zone", help="The time zone of that day; default: that of the tenant's file, or UTC."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where to write the signed report; default: TENANT-offboarding.json."),
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+    by: Annotated[str, typer.Option("--by", help="Who does it: it stands on the record.")] = "",
+    why: Annotated[str, typer.Option("--why", help="Why: it stands on the record.")] = "",
+) -> None:
+    """End a tenant: purge what came from platforms, destroy keys, keep records for a calendar year, write a signed report."""
+    operator = None if dry_run else operator_of(by, why)
+    settings = load_settings()
+    version = load_all(tenant_source(settings)).versions.get(tenant)
+    with closing(open_all(settings, migrate=False)) as opened:
+        offboarding = TenantsEnd(means_of(opened), tenant, version.tenant if version else None)
+        policy = offboarding.policy(agreement_ends, zone)
+        lines = (
+            offboarding.foreseen(policy)
+            if operator is None
+            else offboarding.carried_out(policy, operator, report or Path(f"{tenant}-offboarding.json"))
+        )
+        for line in lines:
+            typer.echo(plain(line))
 
 
 def _next_steps(tenant: str, connectors: list[str], made: NewTenant, settings: Settings) -> list[str]:

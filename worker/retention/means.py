@@ -37,17 +37,27 @@ def rest(seconds: float) -> None:
     time.sleep(min(_REST * seconds, _LONGEST_REST))
 
 
+class Stopped(Exception):
+    """Somebody asked to stop: what is left is done the next time."""
+
+
 class Means(Private, frozen=True, kw_only=True):
-    """Databases, key that signs, clock. ``rest`` is called between two batches with the seconds that one took."""
+    """Databases, key that signs, clock. ``rest`` is called between two batches with the seconds that one took.
+
+    ``stop`` is asked before each: when it says so, ``Stopped`` is raised.
+    """
 
     store: Store
     keyring: Keyring
     signing: SigningKey
     clock: Callable[[], Instant]
     rest: Callable[[float], None] = rest
+    stop: Callable[[], bool] = lambda: False
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """One batch: a transaction, tried again where replicas met, and a pause."""
+        if self.stop():
+            raise Stopped
         started = time.monotonic()
         try:
             return persistently(lambda: self._once(work))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from worker.store.holds import holds, restricted
 from worker.store.leases import leases
 from worker.store.messages import messages
 from worker.store.people import consents, conversations
+from worker.store.seals import receipts
 from worker.store.statements import delete_some, insert_missing, is_sqlite
 from worker.store.tables import OffboardingRow
 from worker.store.tables import Table as Tables
@@ -158,6 +159,12 @@ def remove_some(tx: Connection, tenant: str, limit: int) -> int:
     return 0
 
 
+def receipts_of(tx: Connection, tenant: str, kind: str) -> Iterator[bytes]:
+    """The deletion receipts of one kind, the oldest first."""
+    wanted = select(receipts.c.receipt).where(receipts.c.tenant == tenant, receipts.c.kind == kind)
+    yield from tx.execute(wanted.order_by(receipts.c.id).execution_options(yield_per=500)).scalars()
+
+
 # -- offboardings --------------------------------------------------------------------------------------------
 
 
@@ -184,10 +191,10 @@ def kept_policy(tx: Connection, tenant: str) -> Retention:
     return Retention() if kept is None else _decoder.decode(kept.value)
 
 
-def move_offboarding(tx: Connection, tenant: str, step: str, **values: Any) -> bool:
+def move_offboarding(tx: Connection, tenant: str, before: str, **values: Any) -> bool:
     """Change an offboarding that is at this step. Whether it was."""
-    at = (offboardings.c.tenant == tenant, offboardings.c.step == step)
-    return tx.execute(update(offboardings).where(*at).values(**values)).rowcount == 1
+    which = (offboardings.c.tenant == tenant, offboardings.c.step == before)
+    return tx.execute(update(offboardings).where(*which).values(**values)).rowcount == 1
 
 
 def all_offboardings(tx: Connection) -> dict[str, Offboarding]:
