@@ -126,6 +126,18 @@ class Metrics:
             "job_ran_timestamp_seconds", "When a scheduled job ran last, on any worker", "job"
         )
         self.job_alarm = self._gauge("job_alarm", "1 where its last run found what must not be", "job")
+        self.rights_due = self._gauge(
+            "rights_due", "Persons' requests that are due soon, or overdue", "tenant", "urgency"
+        )
+        self.reconciled = self._counter(
+            "reconciled", "Ids that a platform was asked about", *tenant, "about", "result"
+        )
+        self.token_expires = self._gauge(
+            "access_token_expires_timestamp_seconds", "When an access token ends", *tenant
+        )
+        self.survivors = self._gauge(
+            "self_audit_survivors", "What the last self-audit found that must never be kept", "tenant"
+        )
         self.handshakes = self._gauge(
             "handshake_answered_timestamp_seconds", "When a platform's challenge was last answered", *tenant
         )

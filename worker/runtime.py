@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from connectors.contract import SignedRequest
 from connectors.registry import CONNECTORS
@@ -28,7 +28,8 @@ from worker.intake.admission import Route, examine
 from worker.intake.app import Found, Intake, Limits, Listeners
 from worker.intake.protocol import Guard, GuardedConfig
 from worker.intake.replies import STATUS
-from worker.jobs import Job, Schedule
+from worker.jobs import Schedule
+from worker.jobs.table import RELOAD, Means, standing_jobs
 from worker.jobs.turns import Turns
 from worker.ledger import Ledger
 from worker.log import bridge as log_bridge
@@ -40,7 +41,6 @@ from worker.opening import Opened, SingleProcess, open_all, prepare_data_directo
 from worker.settings import SECRET_PREFIX, Settings
 from worker.sms.calls import Calls
 from worker.sms.delivery import Delivery
-from worker.sms.forgetting import FORGETTING_SECONDS, forget
 from worker.sms.outbound import Outbound
 from worker.sms.reports import Reports
 from worker.status import StoreProbe, disk, tenants_status, version, versions
@@ -48,9 +48,6 @@ from worker.store.callbacks import find_callback, record_callback
 from worker.store.checkpoint import Checkpointer
 from worker.tenants.loading import Tenants, TenantsInForce, TenantSource
 from worker.tenants.secrets import Secrets
-
-RELOAD: Final = "reload"
-FORGET: Final = "forget"
 
 _ADMIN_CONNECTIONS = 100
 _ALLOCATIONS_BEFORE_COLLECTION = 50_000
@@ -113,9 +110,7 @@ class Runtime:
             )
         )
         self.listeners = self._listeners()
-        reload_ = Job(name=RELOAD, seconds=settings.reload_seconds, run=lambda _stop: self.tenants.reload())
-        forget_ = Job(name=FORGET, seconds=FORGETTING_SECONDS, run=lambda _stop: self._forget(clock))
-        self.schedule = Schedule((reload_, forget_), self.observer, Turns(self.opened.store))
+        self.schedule = Schedule(standing_jobs(self._means(clock)), self.observer, Turns(self.opened.store))
 
     @property
     def webhook_port(self) -> int:
@@ -269,6 +264,18 @@ class Runtime:
             self.intake,
             (self._config(self.intake, self.settings.max_connections), webhooks),
             (self._config(admin_app(views, self.api.routes), _ADMIN_CONNECTIONS), admin),
+    def _means(self, clock: Callable[[], Instant]) -> Means:
+        return Means(
+            opened=self.opened,
+            settings=self.settings,
+            log=self.log,
+            metrics=self.metrics,
+            observer=self.observer,
+            clock=clock,
+            reload=self.tenants.reload,
+            tenants=lambda: self.tenants.current,
+        )
+
             partial(log_bridge.install_on_loop, self.log),
         )
 
@@ -317,9 +324,6 @@ class Runtime:
         self.delivery.configured(tenants)
         self.observer.tenants(tenants)
         self._say(Phase.TENANTS_LOADED)
-
-    def _forget(self, clock: Callable[[], Instant]) -> bool:
-        return forget(self.opened.store, self.tenants.current, clock())
 
     def _reload_now(self) -> None:
         try:

@@ -156,6 +156,16 @@ class Settings(BaseSettings):
     rights_warning_days: Annotated[int, Field(ge=1, le=28)] = Field(
         default=7, description="So many days before a request is due it is told as a warning."
     )
+    seal_seconds: Seconds = Field(
+        default=300, description="How often decision chains that grew get a signed checkpoint."
+    )
+    self_audit_seconds: Annotated[float, Field(ge=0, le=7 * 86_400)] = Field(
+        default=3600, description="How often each tenant's self-audit runs; 0: never by itself."
+    )
+    reconcile_seconds: Seconds = Field(
+        default=900,
+        description="How often platforms are asked what no webhook tells, for tenants that configured it.",
+    )
     log_lines: Annotated[int, Field(ge=64)] = Field(
         default=65536, description="Log lines held while standard output is blocked; decisions last."
     )

@@ -248,6 +248,66 @@ class JobLine(Line, frozen=True, kw_only=True, tag="job"):
     duration_us: int
 
 
+class DeadlineLine(Line, frozen=True, kw_only=True, tag="deadline"):
+    """A person's request is due soon, or overdue. ``seconds`` is what is left, below zero what is past."""
+
+    tenant: str
+    request: str
+    kind: str
+    source: str
+    urgency: str
+    seconds: int
+
+
+class TermsLine(Line, frozen=True, kw_only=True, tag="terms"):
+    """Another register of terms, or another rule pack, is in force than was seen before (``before_…``, "" the first time)."""
+
+    revision: str
+    digest: str
+    rule_pack: str
+    before_digest: str
+    before_rule_pack: str
+
+
+class ReconciliationLine(Line, frozen=True, kw_only=True, tag="reconciliation"):
+    """A platform was asked what became of what is kept, because no webhook tells it.
+
+    ``about`` is what was asked of; ``asked`` counts the ids, ``gone`` those that were taken away, ``unsure`` those that
+    may be gone and stay, because the answer did not prove it. ``why`` tells what cut it short, "" where nothing did.
+    """
+
+    tenant: str
+    connector: str
+    about: str
+    asked: int
+    gone: int
+    unsure: int
+    calls: int
+    why: str
+
+
+class FreshnessLine(Line, frozen=True, kw_only=True, tag="freshness"):
+    """Something has to be renewed at a platform: ``handshake`` (seconds since the last one), ``access_token`` (seconds left)."""
+
+    tenant: str
+    connector: str
+    what: str
+    seconds: int
+
+
+class SelfAuditLine(Line, frozen=True, kw_only=True, tag="self_audit"):
+    """What must never be kept was sent through the worker itself, and looked for.
+
+    ``survivors`` name what was found and where, as ``story_url:transcript``; empty where nothing was. ``searched`` and
+    ``left_out`` are bytes: of very large files only the newest part is searched.
+    """
+
+    tenant: str
+    survivors: list[str]
+    searched: int
+    left_out: int
+
+
 class FaultLine(Line, frozen=True, kw_only=True, tag="fault"):
     """Something unexpected was caught: the types of the exception and its causes, and where; never its text.
 
@@ -289,6 +349,11 @@ LINES: tuple[type[Line], ...] = (
     LifecycleLine,
     ConfigurationLine,
     JobLine,
+    DeadlineLine,
+    TermsLine,
+    ReconciliationLine,
+    FreshnessLine,
+    SelfAuditLine,
     FaultLine,
     LibraryLine,
     LostLine,

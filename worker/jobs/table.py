@@ -1,0 +1,80 @@
+"""The table of jobs: what runs when, and what each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from policies.message import Private
+from worker.jobs import Job, Stop
+from worker.jobs.deadlines import show_due, tell_due
+from worker.jobs.sealing import seal_all
+from worker.jobs.terms import note_terms
+from worker.ledger import Clock
+from worker.log.lines import Place
+from worker.log.writer import Log
+from worker.metrics import Metrics
+from worker.observe import Observer
+from worker.opening import Opened
+from worker.rights.attending import attend
+from worker.rights.desk import Desk
+from worker.rights.opening import tools_of
+from worker.rights.steps import Tools
+from worker.settings import Settings
+from worker.sms.forgetting import FORGETTING_SECONDS, forget
+from worker.tenants.loading import Tenants
+
+RELOAD: Final = "reload"
+
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+
+
+class Means(Private, frozen=True, kw_only=True):
+    """What jobs work with. ``reload`` looks at tenant files; ``tenants`` are those in force."""
+
+    opened: Opened
+    settings: Settings
+    log: Log
+    metrics: Metrics
+    observer: Observer
+    clock: Clock
+    reload: Callable[[], bool]
+    tenants: Callable[[], Tenants]
+
+
+def standing_jobs(means: Means) -> tuple[Job, ...]:
+    """Every job of a process."""
+    opened, settings, clock = means.opened, means.settings, means.clock
+    store, log = opened.store, means.log
+    tools = tools_of(opened, settings, clock)
+    seal = partial(seal_all, store, opened.signing, clock)
+    return (
+        Job(name=RELOAD, seconds=settings.reload_seconds, run=lambda _: means.reload()),
+        Job(name="forget", seconds=FORGETTING_SECONDS, run=lambda _: forget(store, means.tenants(), clock())),
+        Job(name="watch", seconds=_MINUTE, run=lambda _: _watch(means, tools)),
+        _shared("checkpoints", settings.seal_seconds, seal),
+        _shared("terms", _HOUR, lambda _: note_terms(store, log, clock())),
+        _shared("deadlines", _HOUR, lambda _: tell_due(store, tools.deadlines, log, clock())),
+        _shared("rights", _MINUTE, lambda _: _attend(means, tools)),
+    )
+
+
+def _shared(name: str, seconds: float, run: Callable[[Stop], bool]) -> Job:
+    return Job(name=name, seconds=seconds, run=run, shared=True)
+
+
+def _attend(means: Means, tools: Tools) -> bool:
+    """Go on with persons' requests, and make requests of what Meta asks for; its status pages follow."""
+    attended = attend(Desk(tools), tools)
+    for one in attended.resumed:
+        if one.error is not None:
+            means.observer.fault(Place.JOB, one.error)
+    return bool(attended.resumed)
+
+
+def _watch(means: Means, tools: Tools) -> bool:
+    """What every worker shows, whichever of them ran the jobs. Nothing is said of it."""
+    show_due(means.opened.store, tools.deadlines, means.metrics, means.tenants(), means.clock())
+    return False
