@@ -38,6 +38,7 @@ from worker.log.writer import Log
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened, SingleProcess, open_all, prepare_data_directory
+from worker.rights.opening import tools_of
 from worker.settings import SECRET_PREFIX, Settings
 from worker.sms.calls import Calls
 from worker.sms.delivery import Delivery
@@ -250,7 +251,12 @@ class Runtime:
         store, keyring = self.opened.store, self.opened.keyring
         outbound = Outbound(store, keyring, clock, self._committed)
         return Api(
-            Services(store=store, keyring=keyring, outbound=outbound),
+            Services(
+                store=store,
+                keyring=keyring,
+                outbound=outbound,
+                rights=tools_of(self.opened, self.settings, clock),
+            ),
             tenants=lambda: self.tenants.current,
             in_service=lambda: not self._draining,
             observer=self.observer,

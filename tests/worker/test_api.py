@@ -555,7 +555,11 @@ def test_the_document_says_what_is_there() -> None:
     schemas = document["components"]["schemas"]
     references = {one.rpartition("/")[2] for one in _references(document)}
     assert references <= schemas.keys()
-    assert set(document["paths"]) == {"/v1/tenants/{tenant}/sms", "/v1/tenants/{tenant}/sms/{id}"}
+    sms, rights = "/v1/tenants/{tenant}/sms", "/v1/tenants/{tenant}/rights"
+    assert set(document["paths"]) == {
+        *(sms, f"{sms}/{{id}}"),
+        *(rights, f"{rights}/{{id}}", f"{rights}/{{id}}/export"),
+    }
     statuses = set(document["paths"]["/v1/tenants/{tenant}/sms"]["post"]["responses"])
     assert statuses == {"202", "401", "403", "404", "409", "413", "415", "422", "503"}
     assert set(schemas["Message"]["required"]) == set(PLAIN)

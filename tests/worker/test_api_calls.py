@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from tests.databases import Provisioner
 from tests.worker.api_bodies import TEXTS
 from tests.worker.api_house import PLAIN
+from tests.worker.asking import SIGNING
 from tests.worker.handing_in import ACME, Desk
 from worker.api.access import Caller
 from worker.api.calls import Asked, Services, as_json, submit
 from worker.api.errors import SENTENCES
 from worker.api.models import Problems
+from worker.rights.steps import Tools
 
 CALLER: Final = Caller(tenant="acme", key="0", label="a test", scopes=frozenset({"send"}))
 
@@ -43,7 +45,9 @@ def services(provisioner: Provisioner) -> Iterator[Services]:
     """What calls work with, on SQLite."""
     with provisioner.lent("sqlite") as databases:
         desk = Desk(databases)
-        yield Services(store=desk.replica.store, keyring=desk.replica.keyring, outbound=desk.outbound)
+        store, keyring = desk.replica.store, desk.replica.keyring
+        tools = Tools(store=store, keyring=keyring, signing=SIGNING, clock=desk.replica.clock)
+        yield Services(store=store, keyring=keyring, outbound=desk.outbound, rights=tools)
         desk.close()
 
 

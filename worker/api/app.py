@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from worker.api.access import Caller, authenticate
@@ -22,6 +22,7 @@ from worker.api.calls import LOOK, SUBMIT, Asked, Call, Services, Told, as_json,
 from worker.api.errors import problem
 from worker.api.openapi import DOCUMENT
 from worker.api.reading import MOST_BYTES
+from worker.api.rights import CALLS as RIGHTS
 from worker.log.lines import Place
 from worker.observe import Observer
 from worker.tenants.loading import Tenant, Tenants
@@ -67,6 +68,10 @@ class Api:
             Route("/openapi.json", self._document, methods=["GET"]),
             Route("/v1/tenants/{tenant}/sms", self._endpoint(SUBMIT), methods=["POST"]),
             Route("/v1/tenants/{tenant}/sms/{id}", self._endpoint(LOOK), methods=["GET"]),
+            *(
+                Route(f"/v1/tenants/{{tenant}}/rights{path}", self._endpoint(call), methods=[method])
+                for (method, path), call in RIGHTS.items()
+            ),
         ]
 
     def close(self) -> None:
@@ -124,11 +129,10 @@ class Api:
         return refusal(503, problem("busy")) if id_ in tenants.refused else _NOT_FOUND
 
     async def _work(self, call: Call, caller: Caller, tenant: Tenant, request: Request) -> Told:
-        id_ = request.path_params.get("id", "")
+        id_, query = request.path_params.get("id", ""), dict(request.query_params)
         if not call.has_body:
-            return await self._in_thread(
-                call.work, self._services, Asked(tenant=tenant, caller=caller, id=id_)
-            )
+            asked = Asked(tenant=tenant, caller=caller, id=id_, query=query)
+            return await self._in_thread(call.work, self._services, asked)
         if not _is_plain_json(request):
             return refusal(415, problem("media_type"))
         chunks: list[bytes] = []
@@ -142,7 +146,7 @@ class Api:
                 if self._bytes > MOST_BYTES_IN_FLIGHT:
                     return refusal(503, problem("busy"))
                 chunks.append(chunk)
-            asked = Asked(tenant=tenant, caller=caller, id=id_, body=b"".join(chunks))
+            asked = Asked(tenant=tenant, caller=caller, id=id_, query=query, body=b"".join(chunks))
             return await self._in_thread(call.work, self._services, asked)
         finally:
             self._bytes -= size
@@ -160,6 +164,8 @@ class Api:
             headers |= self._retry_after
         if told.status == 401:
             headers["www-authenticate"] = "Bearer"
+        if told.pieces is not None:
+            return StreamingResponse(told.pieces, told.status, headers, _JSON)
         return Response(as_json(told.body), told.status, headers, _JSON)
 
     async def _document(self, _request: Request) -> Response:

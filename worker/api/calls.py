@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from worker.api.lookup import look_up
 from worker.api.models import Envelope, Item, Message, Problem, Problems, Results, Verdict
 from worker.api.reading import Unreadable, read
 from worker.keyring import Keyring
+from worker.rights.steps import Tools
 from worker.sms.outbound import Outbound
 from worker.sms.submission import Answer, Rejection, Result
 from worker.store.engine import Store
@@ -30,11 +31,15 @@ _REJECTIONS: Final[Mapping[Rejection, tuple[Literal[409, 422, 503], Problem]]] =
 
 
 class Told(Private, frozen=True, kw_only=True):
-    """An answer: the status and the body. ``texts`` is how many texts the call was about."""
+    """An answer: the status and the body. ``texts`` is how many texts the call was about.
+
+    ``pieces`` is what is sent in the body's place: JSON that is made while it is sent.
+    """
 
     status: int
     body: BaseModel
     texts: int = 0
+    pieces: Iterator[bytes] | None = None
 
 
 class Services(Private, frozen=True, kw_only=True):
@@ -43,6 +48,7 @@ class Services(Private, frozen=True, kw_only=True):
     store: Store
     keyring: Keyring
     outbound: Outbound
+    rights: Tools
 
 
 class Asked(Private, frozen=True, kw_only=True):
@@ -52,6 +58,7 @@ class Asked(Private, frozen=True, kw_only=True):
     caller: Caller
     id: str
     body: bytes = b""
+    query: Mapping[str, str] = {}
 
 
 class Call(Private, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from worker.api.models import LONGEST_NAME, LONGEST_TEXT, MOST_MESSAGES, Message, Problem, Wrong
+from worker.rights.errors import SENTENCES as RIGHTS
 
 SENTENCES: Final[Mapping[str, str]] = {
     "missing": "This field is needed.",
@@ -38,6 +39,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "media_type": "Send application/json, in UTF-8 and without content-encoding.",
     "out_of_service": "The sender's provider account is out of service: come back later.",
     "busy": "Come back later.",
+    **RIGHTS,
 }
 """Every code there is."""
 
