@@ -14,6 +14,7 @@ from worker.directory import new_id
 from worker.keyring import PSEUDONYM, RECORDS, Keyring
 from worker.settle import commitment
 from worker.store import acts, decisions
+from worker.store.engine import Store
 
 DONE: Final = "done"
 """Disposition of an act in a decision record."""
@@ -67,6 +68,15 @@ def record_act(
         subject=commitment(salt, about),
     )
     return decisions.append(tx, tenant, now, [record])
+
+
+def record_everywhere(
+    store: Store, keyring: Keyring, *, action: str, about: bytes, operator: Operator, now: Instant
+) -> None:
+    """Record an act that concerns all tenants in the chain of each, in one transaction."""
+    with store.transaction() as tx:
+        for tenant in decisions.tenants(tx):
+            record_act(tx, keyring, tenant, action=action, about=about, operator=operator, now=now)
 
 
 def told(tx: Connection, keyring: Keyring, tenant: str, limit: int = 1000) -> list[ActTold]:

@@ -6,6 +6,7 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from policies.message import Private
 from worker.audit.signing import SigningKey
@@ -14,8 +15,12 @@ from worker.crypto import CryptoError, MasterKey
 from worker.errors import ConfigurationError, Unavailable
 from worker.keyring import Keyring, open_keyring
 from worker.settings import Settings
+from worker.store import cursors
 from worker.store.engine import KEYRING, Store, StoreError, open_store
 from worker.store.seals import any_evidence
+
+RESTORING: Final = "restoring"
+"""The name of the cursor that stands in a store into which a backup is being restored."""
 
 
 class Opened(Private, frozen=True, kw_only=True):
@@ -52,6 +57,7 @@ def open_all(settings: Settings, *, migrate: bool) -> Opened:
             store.migrate()
         store.check_schema()
         keyring.check()
+        _refuse_half_restored(store)
         return Opened(store=store, keyring=keyring, signing=_signing_key(settings, store))
     except BaseException as error:
         keyring.close()
@@ -190,6 +196,14 @@ def _refuse_without_keyring(store: Store, keyring: Store) -> None:
             "SLUICEGATE_KEYRING_URL: there is no keyring there, and the store has one: restore the keyring"
             " of this store, without which its content cannot be read"
         )
+
+
+def _refuse_half_restored(store: Store) -> None:
+    with store.reading() as tx:
+        if cursors.read(tx, cursors.SHARED, RESTORING) is not None:
+            raise ConfigurationError(
+                "a backup is being restored into this store, or that was interrupted: run `sluicegate restore` again"
+            )
 
 
 def _is_new(settings: Settings, store: Store) -> bool:

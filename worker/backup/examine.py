@@ -16,11 +16,12 @@ from worker.store.decisions import commits, ends
 
 
 class Examined(Private, frozen=True, kw_only=True):
-    """What a whole backup holds. ``heads``: where each tenant's decision chain ends."""
+    """What a whole backup holds. ``heads``: where each tenant's decision chain ends; ``tenants``: who has keys."""
 
     header: Header
     rows: Mapping[str, int]
     heads: Mapping[str, tuple[int, str]] = {}
+    tenants: frozenset[str] = frozenset()
 
 
 def examine(path: Path, master: MasterKey, kind: Kind | None = None) -> Examined:
@@ -32,13 +33,14 @@ def examine(path: Path, master: MasterKey, kind: Kind | None = None) -> Examined
             if kind not in (None, header.kind):
                 raise ConfigurationError(f"{path} is a backup of the {header.kind}, not of the {kind}")
             chains = Chains()
-            look = chains.look if header.kind is Kind.STORE else _keys_open(header, master)
+            tenants: set[str] = set()
+            look = chains.look if header.kind is Kind.STORE else _keys_open(master, tenants)
             counts: Counter[str] = Counter()
             for table, rows in reader.rows():
                 counts[table] += len(rows)
                 for row in rows:
                     look(table, row, header)
-            return Examined(header=header, rows=counts, heads=chains.ended())
+            return Examined(header=header, rows=counts, heads=chains.ended(), tenants=frozenset(tenants))
     except OSError:
         raise ConfigurationError(f"{path} cannot be read by this user") from None
     except BackupDamaged as error:
@@ -79,9 +81,10 @@ class Chains:
         self._seen[commit.tenant] = (commit.sequence, commit.head)
 
 
-def _keys_open(header: Header, master: MasterKey) -> Callable[[str, Row, Header], None]:
-    def look(table: str, row: Row, _header: Header) -> None:
+def _keys_open(master: MasterKey, tenants: set[str]) -> Callable[[str, Row, Header], None]:
+    def look(table: str, row: Row, header: Header) -> None:
         tenant, name, wrapped = row
+        tenants.add(tenant)
         try:
             master.unwrap(wrapped, key_place(tenant, name))
         except CryptoError:

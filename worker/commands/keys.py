@@ -54,14 +54,14 @@ def new(
     settings = load_settings()
     _check(settings, tenant, label)
     with closing(open_all(settings, migrate=False)) as opened:
-        operator = _operator(by, why or label)
+        who = operator(by, why or label)
         text = issue(
             opened.store,
             opened.keyring,
             tenant,
             scopes=scope,
             label=label,
-            operator=operator,
+            operator=who,
             now=wall_clock(),
         )
     typer.echo(text)
@@ -101,9 +101,9 @@ def revoke(
 ) -> None:
     """Take a key out of use for good. All replicas refuse it at once."""
     with closing(open_all(load_settings(), migrate=False)) as opened:
-        operator = _operator(by, why)
+        who = operator(by, why)
         try:
-            revoke_key(opened.store, opened.keyring, tenant, prefix, operator=operator, now=wall_clock())
+            revoke_key(opened.store, opened.keyring, tenant, prefix, operator=who, now=wall_clock())
         except NoSuchKey:
             raise ConfigurationError(
                 "this tenant has no such key in use: see `sluicegate keys list`"
@@ -120,7 +120,8 @@ def _check(settings: Settings, tenant: str, label: str) -> None:
         raise ConfigurationError(f"--label: expected at most {_LONGEST_LABEL} characters on one line")
 
 
-def _operator(by: str | None, why: str) -> Operator:
+def operator(by: str | None, why: str) -> Operator:
+    """Who does something, and why. Default: the user that this process runs as."""
     return Operator(name=by or _user(), why=why)
 
 
