@@ -71,10 +71,40 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """The root over ``leaves``; 32 zero bytes for none."""
     level = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
     while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=False)
-        odd = level[-1:] if len(level) % 2 else []
-        level = [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
+        level = _above(level)
     return level[0] if level else GENESIS
+
+
+def leaves(stored: bytes) -> list[bytes]:
+    """The encoded records of a stored commit. Raises MsgspecError."""
+    return [bytes(item) for item in _decoder.decode(stored)]
+
+
+def merkle_path(records: Sequence[bytes], index: int) -> list[tuple[bool, bytes]]:
+    """What leads from a record to the root: for each level whether the neighbour stands on the left, and its hash."""
+    path: list[tuple[bool, bytes]] = []
+    level = [hashlib.sha256(b"\0" + record).digest() for record in records]
+    while len(level) > 1:
+        neighbour = index ^ 1
+        if neighbour < len(level):
+            path.append((neighbour < index, level[neighbour]))
+        level = _above(level)
+        index //= 2
+    return path
+
+
+def root_by(record: bytes, path: Iterable[tuple[bool, bytes]]) -> bytes:
+    """The root that a record and its path lead to."""
+    node = hashlib.sha256(b"\0" + record).digest()
+    for on_the_left, other in path:
+        node = hashlib.sha256(b"\1" + (other + node if on_the_left else node + other)).digest()
+    return node
+
+
+def _above(level: list[bytes]) -> list[bytes]:
+    pairs = zip(level[::2], level[1::2], strict=False)
+    odd = level[-1:] if len(level) % 2 else []
+    return [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
 
 
 def head(previous: bytes, tenant: str, sequence: int, committed_at: int, count: int, root: bytes) -> bytes:

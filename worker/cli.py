@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "audit": "Check the decision chains, show what operators did.",
     "rights": "Export, correct and erase what is kept of a person.",
     "hold": "Place, list and lift legal holds.",
+    "produce": "Produce under a legal order; open, list and destroy productions.",
     "receipt": "Check deletion receipts.",
     "report": "Write compliance reports.",
     "logs": "Show the log's JSON lines as a table, filtered.",

@@ -38,7 +38,7 @@ class House:
         self.journal: list[Line] = []
         replica.store.journal = self.journal.extend
         self.desk = HoldDesk(replica.store, replica.keyring, of.id, PLACES, replica.clock)
-        self.eraser = Eraser(replica.store, replica.keyring, replica.clock, lambda *_: None)
+        self.eraser = Eraser(replica.store, replica.keyring, replica.clock)
         self.lifting = self.lifting_with(self.eraser.conversation)
 
     def lifting_with(self, erase: Erase) -> Lifting:
