@@ -20,6 +20,12 @@ def parsed(number: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
+def canonical(number: str) -> str:
+    """The number in its one spelling: +44 07… and +44 7… are one telephone. What is no number stays as it is."""
+    found = parsed(number)
+    return number if found is None else phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+
+
 def country(number: str) -> str | None:
     """The country of a number, if its numbering plan knows it; None for what is no number."""
     found = parsed(number)

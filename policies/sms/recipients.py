@@ -10,7 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType, shortnumberinfo
 
 from policies.message import IdentifierKind, Message
-from policies.sms.numbers import E164, parsed
+from policies.sms.numbers import E164, canonical, parsed
 from policies.verdict import ReasonCode
 
 _DIALLED: Final = re.compile(r"\+?[0-9]{2,6}")
@@ -29,6 +29,9 @@ def objection(recipient: str) -> ReasonCode | None:
         return ReasonCode.RECIPIENT_EMERGENCY
     if not E164.fullmatch(recipient):
         return _with_country_code(recipient) or ReasonCode.RECIPIENT_MALFORMED
+    if canonical(recipient) != recipient:
+        # Networks deliver it all the same: to somebody who opted out under the right spelling, or had enough.
+        return ReasonCode.RECIPIENT_MALFORMED
     number = parsed(recipient)
     kind = phonenumbers.number_type(number) if number is not None else PhoneNumberType.UNKNOWN
     if kind in _COSTLY:

@@ -36,8 +36,13 @@ class Call(threading.local):
         self.deadline, self.plain, self.written = time.monotonic() + seconds, plain, False
 
     def left(self, timeout: float | None) -> float:
-        """Seconds until the step has to be done: its own limit, or less where the call's end is nearer."""
+        """Seconds until the step has to be done: its own limit, or less where the call's end is nearer.
+
+        Raises httpcore.TimeoutException past the end: whoever never stops talking is never waited for.
+        """
         left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore.TimeoutException
         return max(min(left, left if timeout is None else timeout), _SHORTEST)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.contract import Text
 from policies.message import Instant, Private
+from policies.sms.numbers import canonical
 from policies.sms.policy import Scope
 from policies.sms.purpose import Purpose
 from worker.crypto import Cipher, reference
@@ -68,8 +69,11 @@ def pair_reference(pseudonym: bytes, sender: str, recipient: str) -> bytes:
 
 
 def suppression_reference(key: bytes, scope: Scope, value: str, recipient: str) -> bytes:
-    """One opt-out: of everything (value ""), of one sender, of one campaign. ``key``: the tenant's for SUPPRESSION."""
-    return reference(key, scope.value, value, recipient)
+    """One opt-out: of everything (value ""), of one sender, of one campaign. ``key``: the tenant's for SUPPRESSION.
+
+    However a provider spells the recipient's number.
+    """
+    return reference(key, scope.value, value, canonical(recipient))
 
 
 def suppression_references(key: bytes, recipient: str, sender: str, campaign: str) -> tuple[bytes, ...]:
