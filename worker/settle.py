@@ -110,6 +110,7 @@ class Settlement:
         self._register = Register(tx, self._directory, self._tenant.id, now)
         self._replies = Replies(tx, keyring, self._tenant, self._directory, now)
         self._heard: dict[str, int] = {}
+        self._said: dict[tuple[int, tuple[Identifier, ...]], Instant] = {}
         self._receipts: dict[bytes, outbox.Told] = {}
         self.settled: list[list[Settled]] = []
         self._marks: dict[tuple[bytes, str], Instant] = {}
@@ -283,7 +284,11 @@ class Settlement:
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
         before, after = self._register.merge(work.key, work.place, told)
-        reasons += self._hear(work, decision.message, after.conversation)
+        said = decision.message
+        if isinstance(event, MessageReceived):
+            # What comes again, or is played back, says what it said then: a START must not lift a STOP that came after it.
+            said = msgspec.structs.replace(said, occurred_at=after.circumstances.occurred_at)
+        reasons += self._hear(work, said, after.conversation)
         return self._settled(work, work.item.disposition or _disposition(event, before, after), reasons)
 
     def _hear(self, work: Work, message: Message, conversation: bytes | None) -> tuple[Reason, ...]:
@@ -293,6 +298,7 @@ class Settlement:
         self._heard[message.account] = next(
             at for at, delivery in enumerate(self.deliveries) if delivery is work.delivery
         )
+        self._said[id(work.delivery), message.person] = message.occurred_at
         return self._replies.hear(work.place[0], message, work.key, conversation)
 
     def _receipt(self, work: Work, event: DeliveryReported) -> Settled:
@@ -332,6 +338,9 @@ class Settlement:
     def _consent(self, work: Work, event: ConsentChanged) -> Settled:
         conversation = self._directory.conversation(work.person)
         if work.delivery.source.connector.channel is Channel.SMS:
+            # What a provider took a text for is as old as the text.
+            said = self._said.get((id(work.delivery), event.person), event.occurred_at)
+            event = msgspec.structs.replace(event, occurred_at=min(said, event.occurred_at))
             self._replies.hear_consent(event)
         if conversation is not None:
             change = (conversation, event.category, event.consent.value, event.occurred_at)

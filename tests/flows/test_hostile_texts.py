@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.contract import HttpRequest
+from connectors.contract import Credentials, HttpRequest
+from connectors.registry import CONNECTORS
+from policies.sms.policy import Prepared, SmsPolicy
 from policies.sms.recipients import objection
+from policies.tenant import TenantPolicy
 from policies.verdict import ReasonCode
+from tests.databases import Databases
+from tests.flows.harness import Replica, replicas
 from tests.worker.loopback import serving
 from worker.egress.client import CallFailed, Client, Why
-from worker.sms.payload import suppression_references
+from worker.sms.optouts import MOST_CONFIRMATIONS
+from worker.sms.payload import SUPPRESSION, suppression_references
+from worker.store import outbox, suppressions
+from worker.store.outbox import OutboxState
+from worker.tenants.loading import Tenant, TenantConnector
 
 # One telephone each, in its one spelling and in others that numbering plans read as the same.
 SPELLINGS: Final = {
@@ -29,6 +40,25 @@ SPELLINGS: Final = {
     "+5491123456789": ("+54111523456789",),
 }
 OTHERS: Final = [(right, other) for right, others in SPELLINGS.items() for other in others]
+
+
+SENDER: Final = "+12025550123"
+NUMBER: Final = "+12025550177"
+ACME: Final = Tenant(
+    id="acme",
+    name="Acme",
+    policy=TenantPolicy(),
+    policy_digest="0" * 16,
+    connectors={
+        name: TenantConnector(
+            connector=CONNECTORS[name],
+            accounts=frozenset({SENDER}),
+            credentials=Credentials(signing_secrets=(b"s",)),
+        )
+        for name in ("sms-twilio", "sms-http")
+    },
+    sms=Prepared.of(SmsPolicy()),
+)
 
 
 # --- a key's holder and whoever opted out --------------------------------------------------------------------------------
@@ -52,6 +82,71 @@ def test_digits_put_in_make_another_number_or_none(right: str, put_in: str) -> N
         other = right[:at] + put_in + right[at:]
         if other != right and objection(other) is None:
             assert against.isdisjoint(suppression_references(key, other, "s", "c"))
+
+
+# --- whoever writes to a tenant's number, or plays back what was written --------------------------------------------------
+
+
+@pytest.fixture
+def replica(databases: Databases) -> Iterator[Replica]:
+    """A replica over a fresh store."""
+    with replicas(databases) as [opened]:
+        yield opened
+
+
+def form(said: str, id_: str, **more: str) -> bytes:
+    """What Twilio posts of a text: it names no time."""
+    told = {"MessageSid": id_, "From": NUMBER, "To": SENDER, "Body": said, "SmsStatus": "received"}
+    return urlencode(told | more).encode()
+
+
+def post(replica: Replica, body: bytes) -> None:
+    """Have it committed as it arrives now."""
+    twilio = CONNECTORS["sms-twilio"]
+    events = list(twilio.parse(twilio.decode(body)[0], replica.clock()))
+    replica.tell(ACME, *events, connector="sms-twilio")
+
+
+def gateway(replica: Replica, said: str, id_: str, moment: str) -> None:
+    """The same from a gateway that tells a time."""
+    told = {"event": "message", "id": id_, "from": NUMBER, "to": SENDER, "text": said, "time": moment}
+    events = list(CONNECTORS["sms-http"].parse(told, replica.clock()))
+    replica.tell(ACME, *events, connector="sms-http")
+
+
+def stands(replica: Replica) -> bool:
+    """Whether the recipient's opt-out stands."""
+    names = suppression_references(replica.keyring.tenant_key("acme", SUPPRESSION), NUMBER, SENDER, "")
+    with replica.store.reading() as tx:
+        return bool(suppressions.standing(tx, "acme", names))
+
+
+@pytest.mark.parametrize("more", [{}, {"OptOutType": "START"}], ids=["a word", "the provider's own word"])
+def test_a_start_that_is_played_back_lifts_no_later_stop(replica: Replica, more: dict[str, str]) -> None:
+    """Twilio signs no time and tries again what was not answered."""
+    again = form("START", "SM1", **more)
+    post(replica, again)
+    post(replica, form("STOP", "SM2"))
+    post(replica, again)
+    assert stands(replica)
+    post(replica, form("START", "SM3", **more))
+    assert not stands(replica)
+
+
+def test_a_start_from_the_future_does_not_outlast_a_stop(replica: Replica) -> None:
+    gateway(replica, "START", "1", "2099-01-01T00:00:00Z")
+    post(replica, form("STOP", "SM1"))
+    assert stands(replica)
+
+
+def test_forged_stops_and_starts_flood_nobody_with_confirmations(replica: Replica) -> None:
+    """Senders of texts can be forged: what comes in as from somebody's number is answered to that number."""
+    for number in range(8):
+        post(replica, form("STOP", f"SM{number}"))
+        assert stands(replica)
+        post(replica, form("START", f"SN{number}"))
+    with replica.store.reading() as tx:
+        assert outbox.backlog(tx, "acme")[OutboxState.QUEUED].count == MOST_CONFIRMATIONS
 
 
 # --- a provider that means ill -------------------------------------------------------------------------------------------

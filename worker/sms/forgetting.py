@@ -16,7 +16,7 @@ from policies.message import Instant
 from policies.sms.policy import SmsPolicy
 from worker.sms.drafts import texts_of
 from worker.sms.facts import ALIKE_WINDOW, DAY, WINDOW, Counted
-from worker.sms.optouts import HELP, HELP_WINDOW
+from worker.sms.optouts import CONFIRMED, CONFIRMED_WINDOW, HELP, HELP_WINDOW
 from worker.sms.outbound import REMEMBERED
 from worker.store import alike, buckets, outbox, reviews, submissions, tallies
 from worker.store.engine import Store
@@ -55,6 +55,7 @@ def due(policy: SmsPolicy, now: Instant) -> Sequence[tuple[Purge, Instant]]:
         (alike.purge, now - ALIKE_WINDOW),
         *((partial(_purge_counts, kind.value, WINDOW), now - counted - WINDOW) for kind in Counted),
         (partial(_purge_counts, HELP, HELP_WINDOW), now - DAY * 1_000_000),
+        (partial(_purge_counts, CONFIRMED, CONFIRMED_WINDOW), now - DAY * 1_000_000),
         (buckets.purge, now - _FULL),
     ]
 

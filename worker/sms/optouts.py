@@ -47,6 +47,13 @@ HELP: Final = "help"
 HELP_WINDOW: Final = 3_600 * 1_000_000
 """Length of their window, in microseconds."""
 
+CONFIRMED: Final = "confirmed"
+"""What confirmations are tallied as."""
+CONFIRMED_WINDOW: Final = 86_400 * 1_000_000
+"""Length of their window, in microseconds."""
+MOST_CONFIRMATIONS: Final = 3
+"""Confirmations to one number within a window: who forges STOP and START in turn must not be able to flood it."""
+
 CONFIRMATIONS: Final[Mapping[str, str]] = {
     "en": "You are opted out and will get no more messages from us. Reply START to get them again.",
     "fr": "Vous êtes désinscrit et ne recevrez plus de messages de notre part. Répondez START pour en recevoir à nouveau.",
@@ -134,7 +141,9 @@ class Replies:
             reviews.add(self._tx, self._tenant.id, [one for one in self._reviews if one.key not in known])
         confirmed = (self._asked[one] for one in sorted(moved & self._asked.keys()))
         answers = [
-            self._answer(message, self._confirmation(reply), stops=True) for message, reply in confirmed
+            self._answer(message, self._confirmation(reply), stops=True)
+            for message, reply in confirmed
+            if self._has_room(CONFIRMED, CONFIRMED_WINDOW, MOST_CONFIRMATIONS, _number(message.person))
         ]
         return [*answers, *self._helps()]
 
@@ -166,6 +175,8 @@ class Replies:
         scope = Scope.SENDER if scope is Scope.CAMPAIGN and not campaign else scope
         key = self._keyring.tenant_key(self._tenant.id, SUPPRESSION)
         about = suppression_reference(key, scope, value, number)
+        # A clock that is ahead, or a forged time, must not make a START outlast every later STOP.
+        at = min(at, self._now)
         self._changes.append(Change(reference=about, consent=consent, source=source, changed_at=at))
         return about
 
@@ -217,15 +228,19 @@ class Replies:
 
     def _helps(self) -> Iterator[Answer]:
         """At most once an hour to the same number: two machines must not talk to each other."""
-        pseudonym = self._keyring.tenant_key(self._tenant.id, PSEUDONYM)
         for message, reply in self._helped:
             text = _in_language(reply.language, self._policy.help, {})
-            name = reference(pseudonym, HELP, message.account, _number(message.person))
-            window = self._now // HELP_WINDOW
-            if not text or tallies.sums(self._tx, self._tenant.id, HELP, [name], window)[name]:
-                continue
-            tallies.add(self._tx, self._tenant.id, {(HELP, name, window): 1})
-            yield self._answer(message, text, stops=False)
+            if text and self._has_room(HELP, HELP_WINDOW, 1, message.account, _number(message.person)):
+                yield self._answer(message, text, stops=False)
+
+    def _has_room(self, kind: str, length: int, most: int, *whom: str) -> bool:
+        """Whether fewer answers of the kind than ``most`` went to them in this window; if so, one more is counted."""
+        name = reference(self._keyring.tenant_key(self._tenant.id, PSEUDONYM), kind, *whom)
+        window = self._now // length
+        if tallies.sums(self._tx, self._tenant.id, kind, [name], window)[name] >= most:
+            return False
+        tallies.add(self._tx, self._tenant.id, {(kind, name, window): 1})
+        return True
 
     def _answer(self, message: Message, text: str, *, stops: bool) -> Answer:
         id_ = new_id(self._now).hex()
