@@ -135,7 +135,7 @@ def read_request(document: Json) -> RightsRequest:
     """A request in the Genesys Cloud shape. Raises RightsRefused."""
     if not isinstance(document, dict):
         raise RightsRefused("not_a_request")
-    if document.get("requestType") not in set(Right):
+    if document.get("requestType") not in tuple(Right):
         raise RightsRefused("unknown_action", "requestType")
     try:
         request = msgspec.convert(document, RightsRequest)
