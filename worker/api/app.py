@@ -8,7 +8,7 @@ same listener never wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -28,7 +28,7 @@ from worker.observe import Observer
 from worker.tenants.loading import Tenant, Tenants
 
 MOST_CALLS: Final = 32
-"""Calls at one time; one tenant has at most half of them while others call too."""
+"""Calls at one time; one tenant has at most half of them, and of the bytes, and of the threads."""
 
 MOST_BYTES_IN_FLIGHT: Final = 4 * MOST_BYTES
 
@@ -58,8 +58,11 @@ class Api:
         self._retry_after = {"retry-after": str(retry_after_seconds)}
         self._threads = ThreadPoolExecutor(_THREADS, "api")
         self._calls: Counter[str] = Counter()
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_THREADS // 2)
+        )
         self._in_flight = 0
-        self._bytes = 0
+        self._bytes: Counter[str] = Counter()
 
     @property
     def routes(self) -> list[Route]:
@@ -114,7 +117,7 @@ class Api:
         tenant = self._tenant(caller.tenant)
         if isinstance(tenant, Told):
             return tenant
-        if self._calls[tenant.id] >= MOST_CALLS // 2 and self._in_flight > self._calls[tenant.id] + 1:
+        if self._calls[tenant.id] >= MOST_CALLS // 2:
             return refusal(503, problem("busy"))
         self._calls[tenant.id] += 1
         try:
@@ -132,7 +135,7 @@ class Api:
         id_, query = request.path_params.get("id", ""), dict(request.query_params)
         if not call.has_body:
             asked = Asked(tenant=tenant, caller=caller, id=id_, query=query)
-            return await self._in_thread(call.work, self._services, asked)
+            return await self._in_turn(call, asked)
         if not _is_plain_json(request):
             return refusal(415, problem("media_type"))
         chunks: list[bytes] = []
@@ -140,16 +143,25 @@ class Api:
         try:
             async for chunk in request.stream():
                 size += len(chunk)
-                self._bytes += len(chunk)
+                self._bytes[tenant.id] += len(chunk)
                 if size > MOST_BYTES:
                     return refusal(413, problem("too_large"))
-                if self._bytes > MOST_BYTES_IN_FLIGHT:
+                if self._holds_too_much(tenant.id):
                     return refusal(503, problem("busy"))
                 chunks.append(chunk)
             asked = Asked(tenant=tenant, caller=caller, id=id_, query=query, body=b"".join(chunks))
-            return await self._in_thread(call.work, self._services, asked)
+            return await self._in_turn(call, asked)
         finally:
-            self._bytes -= size
+            self._bytes[tenant.id] -= size
+
+    def _holds_too_much(self, tenant: str) -> bool:
+        mine, everybodys = self._bytes[tenant], self._bytes.total()
+        return mine > MOST_BYTES_IN_FLIGHT // 2 or everybodys > MOST_BYTES_IN_FLIGHT
+
+    async def _in_turn(self, call: Call, asked: Asked) -> Told:
+        """A call may take seconds, and whose key it is has to be found out for everybody meanwhile."""
+        async with self._turns[asked.tenant.id]:
+            return await self._in_thread(call.work, self._services, asked)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -29,6 +29,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "unknown_zone": "A name of the time zone database is expected, such as America/Denver.",
     "not_a_place": "A country or state in ISO 3166 is expected, such as US or US-CO.",
     "not_json": "The body is not JSON in UTF-8.",
+    "too_many_values": "More values stand in it than a thousand texts have.",
     "duplicate_field": "A field stands twice in one object.",
     "conflict": "The client_reference stands for another text already.",
     "unauthorized": "No key, or none that is in force: send it as Authorization: Bearer.",
@@ -63,9 +64,10 @@ def problem(code: str, field: str = "") -> Problem:
 
 
 def problems(error: ValidationError) -> list[Problem]:
-    """Every error of a body; the name of a field that is not ours is not repeated either: keys can be data."""
+    """Every error of a body, once; the name of a field that is not ours is not repeated either: keys can be data."""
     told = error.errors(include_url=False, include_input=False)
-    return [_problem(one["type"], one["loc"], one.get("ctx", {}).get("error")) for one in told]
+    found = (_problem(one["type"], one["loc"], one.get("ctx", {}).get("error")) for one in told)
+    return list({(one.field, one.code): one for one in found}.values())
 
 
 def _problem(type_: str, place: Iterable[Any], wrong: object) -> Problem:
