@@ -263,13 +263,6 @@ class Runtime:
             retry_after_seconds=self.settings.retry_after_seconds,
         )
 
-    def _listeners(self) -> Listeners:
-        webhooks, admin = self._sockets
-        views = Views(metrics=self.metrics.page, ready=self.ready, status=self.status)
-        return Listeners(
-            self.intake,
-            (self._config(self.intake, self.settings.max_connections), webhooks),
-            (self._config(admin_app(views, self.api.routes), _ADMIN_CONNECTIONS), admin),
     def _means(self, clock: Callable[[], Instant]) -> Means:
         return Means(
             opened=self.opened,
@@ -282,6 +275,13 @@ class Runtime:
             tenants=lambda: self.tenants.current,
         )
 
+    def _listeners(self) -> Listeners:
+        webhooks, admin = self._sockets
+        views = Views(metrics=self.metrics.page, ready=self.ready, status=self.status)
+        return Listeners(
+            self.intake,
+            (self._config(self.intake, self.settings.max_connections), webhooks),
+            (self._config(admin_app(views, self.api.routes), _ADMIN_CONNECTIONS), admin),
             partial(log_bridge.install_on_loop, self.log),
         )
 
