@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "backup": "Back up store and keyring while the worker runs; delete keyrings that are too old.",
     "restore": "Restore a backup into an empty store, and delete again what was deleted since.",
     "verify": "Say whether a backup is whole, or name the first damaged place.",
+    "selfaudit": "Send what must never be kept through the rules, and look for it.",
     "outbox": "Show texts on their way out; say what became of unresolved ones.",
     "retention": "Show what is kept until when; take away what is due.",
     "audit": "Check the decision chains, show what operators did.",

@@ -189,7 +189,10 @@ class Runtime:
     def status(self) -> Mapping[str, Any]:
         """What the admin listener shows."""
         tenants = self.tenants.current
+        alarms = self.schedule.alarms()
         return {
+            "state": "red" if alarms else "green",
+            "alarms": alarms,
             "versions": versions(),
             "ready": self.ready(),
             "store": self._probe.ask(),
@@ -201,7 +204,6 @@ class Runtime:
             },
             "sending": self.delivery.status(),
             "jobs": self.schedule.status(),
-            "alarms": self.schedule.alarms(),
             "log_lines_dropped": sum(self.log.lost.values()),
             "tenants": tenants_status(tenants, self.observer),
             "problems": [str(problem) for problem in tenants.problems],

@@ -75,7 +75,7 @@ def delivery() -> DeliveryLine:
 
 
 def job(name: str = "reload") -> JobLine:
-    return JobLine(job=name, duration_us=1)
+    return JobLine(job=name, outcome="done", duration_us=1)
 
 
 class Pipe:

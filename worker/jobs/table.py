@@ -21,6 +21,8 @@ from worker.rights.attending import attend
 from worker.rights.desk import Desk
 from worker.rights.opening import tools_of
 from worker.rights.steps import Tools
+from worker.selfaudit import standing
+from worker.selfaudit.audit import SelfAudit
 from worker.settings import Settings
 from worker.sms.forgetting import FORGETTING_SECONDS, forget
 from worker.tenants.loading import Tenants
@@ -50,6 +52,11 @@ def standing_jobs(means: Means) -> tuple[Job, ...]:
     store, log = opened.store, means.log
     tools = tools_of(opened, settings, clock)
     seal = partial(seal_all, store, opened.signing, clock)
+    audits = (
+        (_shared(standing.JOB, settings.self_audit_seconds, partial(_audit, means)),)
+        if settings.self_audit_seconds
+        else ()
+    )
     return (
         Job(name=RELOAD, seconds=settings.reload_seconds, run=lambda _: means.reload()),
         Job(name="forget", seconds=FORGETTING_SECONDS, run=lambda _: forget(store, means.tenants(), clock())),
@@ -58,6 +65,7 @@ def standing_jobs(means: Means) -> tuple[Job, ...]:
         _shared("terms", _HOUR, lambda _: note_terms(store, log, clock())),
         _shared("deadlines", _HOUR, lambda _: tell_due(store, tools.deadlines, log, clock())),
         _shared("rights", _MINUTE, lambda _: _attend(means, tools)),
+        *audits,
     )
 
 
@@ -74,7 +82,16 @@ def _attend(means: Means, tools: Tools) -> bool:
     return bool(attended.resumed)
 
 
+def _audit(means: Means, stop: Stop) -> bool:
+    store, keyring = means.opened.store, means.opened.keyring
+    fault = partial(means.observer.fault, Place.JOB)
+    audit = SelfAudit(store, keyring, means.log, means.clock, fault)
+    return standing.audit_tenants(store, audit, means.log, means.clock, means.tenants(), stop)
+
+
 def _watch(means: Means, tools: Tools) -> bool:
     """What every worker shows, whichever of them ran the jobs. Nothing is said of it."""
-    show_due(means.opened.store, tools.deadlines, means.metrics, means.tenants(), means.clock())
+    store, tenants = means.opened.store, means.tenants()
+    show_due(store, tools.deadlines, means.metrics, tenants, means.clock())
+    standing.show_survivors(store, means.metrics, tenants)
     return False

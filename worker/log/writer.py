@@ -25,6 +25,9 @@ from worker.log.lines import Level, Line, LostLine, Place, Weight
 PATIENCE_SECONDS: Final = 0.25
 """How long a batch's decisions wait for room, all together."""
 
+RECENT_BYTES: Final = 4 << 20
+"""So much of what was written last stays in memory, for the self-audit to search."""
+
 _BATCH = 256
 _POLL_SECONDS = 0.5
 _WAIT_SECONDS = 0.005
@@ -46,6 +49,8 @@ class Log:
         self._closing = False
         self._broken = False
         self._format = _Format()
+        self._recent: deque[bytes] = deque()
+        self._recent_bytes = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def start(self) -> None:
@@ -79,6 +84,10 @@ class Log:
     def lost(self) -> dict[Weight, int]:
         """Lines dropped since the start, by weight."""
         return dict(self._lost)
+
+    def recent(self) -> bytes:
+        """The last lines, as they were written."""
+        return b"".join(self._recent.copy())
 
     def close(self, timeout: float = 2.0) -> bool:
         """Write what is left. Whether that was possible within ``timeout`` seconds."""
@@ -129,7 +138,14 @@ class Log:
             self._wake.wait(_POLL_SECONDS)
         self._idle = False
 
+    def _remember(self, data: bytes) -> None:
+        self._recent.append(data)
+        self._recent_bytes += len(data)
+        while self._recent_bytes > RECENT_BYTES and len(self._recent) > 1:
+            self._recent_bytes -= len(self._recent.popleft())
+
     def _write(self, data: bytes) -> None:
+        self._remember(data)
         view = memoryview(data)
         while view and not self._broken:
             try:

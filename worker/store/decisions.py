@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from policies.message import Instant, Private
 from worker import chain
+from worker.store import shadow
 from worker.store.statements import insert_missing, insert_new, is_sqlite, run
 from worker.store.tables import ChainRow, CommitRow, Table
 
@@ -74,8 +75,9 @@ def read(tx: Connection, tenant: str) -> Iterator[chain.Commit]:
 
 
 def tenants(tx: Connection) -> list[str]:
-    """Every tenant that has a chain."""
-    return list(tx.execute(select(ends.c.tenant).order_by(ends.c.tenant)).scalars())
+    """Every tenant that has a chain, without shadows."""
+    wanted = select(ends.c.tenant).where(ends.c.tenant.not_like(shadow.ALL)).order_by(ends.c.tenant)
+    return list(tx.execute(wanted).scalars())
 
 
 def end_of(tx: Connection, tenant: str) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from policies.message import Instant, Private
+from worker.store.shadow import is_shadow
 
 _NOTED: Final = "sluicegate noted"
 
@@ -136,7 +137,7 @@ def note(tx: Connection, lines: Iterable[Line]) -> None:
 
     Not what is lost with a restore and does no harm: whoever is restored is told this list, and nothing else.
     """
-    tx.info.setdefault(_NOTED, []).extend(lines)
+    tx.info.setdefault(_NOTED, []).extend(line for line in lines if not is_shadow(line.tenant))
 
 
 def take_notes(tx: Connection) -> list[Line]:
