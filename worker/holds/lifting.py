@@ -27,6 +27,7 @@ from worker.rights.erase import Eraser
 from worker.settle import commitment
 from worker.store import decisions, seals
 from worker.store import holds as store
+from worker.store.checkpoint import empty
 from worker.store.engine import Store
 from worker.store.holds import NO_CONTENT, Restricted
 from worker.store.retry import persistently
@@ -73,11 +74,11 @@ class Lifting:
         self._clock = clock
         self._erase = erase
 
-    def run(self) -> bool:
-        """For a schedule: complete what is due for every tenant; whether there was anything."""
+    def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """For a schedule: complete what is due for every tenant until it has to stop; whether there was anything."""
         with self._store.reading() as tx:
             tenants = store.tenants_with_restrictions(tx)
-        done = [self.complete(tenant) for tenant in tenants]
+        done = [self.complete(tenant) for tenant in tenants if not stop()]
         return any(one.destroyed or one.erased for one in done)
 
     def complete(self, tenant: str) -> Completed:
@@ -92,6 +93,8 @@ class Lifting:
             after = batch.last
         for conversation in sorted(due):
             self._erase(tenant, conversation)
+        if destroyed or due:
+            empty(self._store)  # what was destroyed stands in SQLite's log no longer
         return Completed(destroyed=destroyed, erased=len(due))
 
     def _batch(self, tenant: str, after: bytes) -> _Batch:
