@@ -147,12 +147,20 @@ def _is_host(original: str, folded: Folded, match: re.Match[str]) -> bool:
         return False
     if host.startswith("www.") and len(host) > 7:
         return True
-    if top not in _TOPS or not _LETTER.search(first):
+    if not _is_top(original, folded, match, top) or not _LETTER.search(first):
         return False
     if has_path:
         return True
     split = match.group("host") != host
     return not _sentence(original, folded, match, top) and _likely(first, top, split=split)
+
+
+def _is_top(original: str, folded: Folded, match: re.Match[str], top: str) -> bool:
+    """Whether there is such a top. Behind a full stop of another script, a word that is one too begins a sentence."""
+    if top.isascii():
+        return top in _TOPS
+    dot = original[folded.starts[match.end("host") - len(top) - 1]]
+    return dot == "." and ada_url.idna_to_ascii(top).decode() in _TOPS
 
 
 def _likely(first: str, top: str, *, split: bool) -> bool:
@@ -211,9 +219,7 @@ _SPLIT: Final = (
     r"(?:\s\.\s?|\.\s(?=[a-z]{2,6}\s?/[^\s])|\sdot\s|\s(?:punkt|punto|point)\s(?=com|net|org))"
     r"(?:com|net|org|info|biz|xyz|top|online|site|shop|club|icu|cc|ly|io|ru|cn|uk|fr|eu|nl|de|es)(?![^\W_])"
 )
-_HOST: Final = (
-    rf"(?<![\w@.\-])(?:{_LABEL}{_DOT}){{1,8}}[a-z][a-z0-9\-]{{1,24}}(?![\w])|(?<![\w@.\-]){_LABEL}{_SPLIT}"
-)
+_HOST: Final = rf"(?<![\w@.\-])(?:{_LABEL}{_DOT}){{1,8}}(?:[a-z][a-z0-9\-]{{1,24}}|[^\W\d_a-z][^\W\d_]{{1,24}})(?![\w])|(?<![\w@.\-]){_LABEL}{_SPLIT}"
 _ANY: Final = re.compile(
     rf"(?P<mail>(?<![\w.+\-])[\w.+\-]{{1,64}}(?:@|\s?[\[(]\s?at\s?[\])]\s?)(?P<mailhost>(?:{_LABEL}{_DOT}){{1,6}}[a-z]{{2,24}}))"
     rf"|(?<![^\W_])h(?:tt|xx)ps?\s?[:;]?\s?/\s?/\s{{0,2}}(?P<rest>(?:[^\s/?\#<>\"]+(?:{_SPLIT})?)[^\s<>\"]*)(?P<url>)"
@@ -221,7 +227,7 @@ _ANY: Final = re.compile(
 )
 _SCHEME: Final = re.compile(r"^[a-zA-Z][\w+.\-]*://")
 _WORTH_A_LOOK: Final = re.compile(
-    r"\.[a-z0-9]|//|[\[({<]\s?(?:\.|dot|pun|poi)|\sdot\s|\s\.|\.\s[a-z]{2,6}\s?/|\bh(?:tt|xx)ps?\b|\bpunkt|\bpunto|\bpoint"
+    r"\.[^\W_]|//|[\[({<]\s?(?:\.|dot|pun|poi)|\sdot\s|\s\.|\.\s[a-z]{2,6}\s?/|\bh(?:tt|xx)ps?\b|\bpunkt|\bpunto|\bpoint"
 )
 _IP: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\xad\u034f]")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Container, Sequence
+from typing import Final
 
 from policies.message import Private
 from policies.screening.lexicon import ASSURANCE, LURES, spaced
@@ -10,6 +13,8 @@ from policies.screening.links import Link, links, unreadable
 from policies.screening.normalise import Folded, fold
 from policies.screening.numbers import Number, asked
 from policies.screening.words import MAIL, PHONE, URL, Word, words
+
+_OVERRIDE: Final = re.compile("[\u202d\u202e]")
 
 
 class Reading(Private, frozen=True):
@@ -42,7 +47,16 @@ def read(text: str, vocabulary: Container[str]) -> Reading:
     found_words = words(plain, vocabulary, run_together="spaced" in folded.flags)
     padded = spaced(word.text for word in found_words)
     concepts = LURES.concepts(padded) | ASSURANCE.concepts(padded)
-    return Reading(folded, found_links, found_numbers, found_words, padded, unreadable(plain), concepts)
+    hidden = unreadable(plain) or _turned(text, folded)
+    return Reading(folded, found_links, found_numbers, found_words, padded, hidden, concepts)
+
+
+def _turned(text: str, folded: Folded) -> tuple[int, int] | None:
+    """Where letters are made to run the other way: what is seen is not what was read. No language needs it."""
+    match = _OVERRIDE.search(text)
+    if match is None:
+        return None
+    return bisect_left(folded.starts, match.start()), len(folded.text)
 
 
 def _covered(text: str, start: int, end: int, cover: str) -> str:

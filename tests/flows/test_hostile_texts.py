@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 
 from connectors.contract import Credentials, HttpRequest
 from connectors.registry import CONNECTORS
+from policies.screening.action import Action
+from policies.screening.context import ScreenContext
+from policies.screening.screen import screen
 from policies.sms.policy import Prepared, SmsPolicy
+from policies.sms.purpose import Purpose
 from policies.sms.recipients import objection
 from policies.tenant import TenantPolicy
 from policies.verdict import ReasonCode
@@ -82,6 +86,35 @@ def test_digits_put_in_make_another_number_or_none(right: str, put_in: str) -> N
         other = right[:at] + put_in + right[at:]
         if other != right and objection(other) is None:
             assert against.isdisjoint(suppression_references(key, other, "s", "c"))
+
+
+def judged(said: str) -> tuple[Action, tuple[ReasonCode, ...]]:
+    """What the screen says of it."""
+    screening = screen(said, ScreenContext(sender=SENDER, recipient=NUMBER, purpose=Purpose.TRANSACTIONAL))
+    return screening.action, screening.codes
+
+
+@pytest.mark.parametrize("override", ["\u202e", "\u202d"], ids=["right to left", "left to right"])
+@pytest.mark.parametrize("before", ["", "Your parcel: "])
+def test_letters_that_are_made_to_run_backwards_are_held(override: str, before: str) -> None:
+    """A handset shows them forwards again, and no rule has read what it shows."""
+    said = before + override + "Verify your account at evil-bank.example"[::-1] + "\u202c"
+    assert judged(said) == (Action.QUARANTINE, (ReasonCode.URL_HIDDEN,))
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("visit пример.рф", {ReasonCode.URL_FOREIGN, ReasonCode.URL_PUNYCODE}),
+        ("visit www.пример.бел/a now", {ReasonCode.URL_FOREIGN, ReasonCode.URL_PUNYCODE}),
+        ("Конец.слово", set()),
+        ("谢谢。公司，你好", set()),
+        ("Wir sind im Haus.Öffnen Sie bitte", set()),
+    ],
+)
+def test_a_link_below_a_top_of_another_script_is_one(said: str, codes: set[ReasonCode]) -> None:
+    """Handsets make it one to tap on; a sentence without a space behind its full stop is none."""
+    assert set(judged(said)[1]) == codes
 
 
 # --- whoever writes to a tenant's number, or plays back what was written --------------------------------------------------
