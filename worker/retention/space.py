@@ -12,8 +12,8 @@ from worker.store import checkpoint, partitions, retention
 PAGES: Final = 256
 """Pages of SQLite's file that one step cuts off: 1 MB."""
 
-_LOG_SECONDS: Final = 0.25
-_TRIES: Final = 20
+_LOG_SECONDS: Final = 0.1
+_TRIES: Final = 10
 
 
 def give_back(means: Means) -> bool:
@@ -36,10 +36,9 @@ def give_back(means: Means) -> bool:
 
 def _step(tx: Connection) -> bool:
     """Whether there was anything to cut off."""
-    if retention.free_pages(tx) == 0:
-        return False
-    retention.return_pages(tx, PAGES)
-    return True
+    free = retention.free_pages(tx)
+    retention.return_pages(tx, min(free, PAGES))
+    return free > 0
 
 
 def _emptied(means: Means) -> bool:

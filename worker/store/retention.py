@@ -213,5 +213,6 @@ def free_pages(tx: Connection) -> int:
 
 
 def return_pages(tx: Connection, number: int) -> None:
-    """Cut so many empty pages off SQLite's file."""
-    tx.exec_driver_sql(f"PRAGMA incremental_vacuum({number})").all()
+    """Cut so many empty pages off SQLite's file; one by one: Python's driver stops after the first of several."""
+    for _ in range(number):
+        tx.exec_driver_sql("PRAGMA incremental_vacuum(1)")
