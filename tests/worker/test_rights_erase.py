@@ -54,7 +54,7 @@ from worker.transcripts import Export, export
 SECRET: Final = "the blue suitcase"
 SPAM: Final = "WINNER!!! claim your prize http://bit.ly/free-cash now, act fast"
 WHATSAPP: Final = PEOPLE["whatsapp"].subject
-STEPS: Final = ("search", "contents", "rest", "keys", "files", "prove", "tidy")
+STEPS: Final = ("search", "contents", "rest", "keys", "files", "prove", "tidy", "sweep")
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ class Source(StrEnum):
     API = "api"
     X = "x"
     META_CALLBACK = "meta_callback"
+    EXCLUSION = "exclusion"
 
 
 class Deadlines(Private, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 * export: search ▸ write (where a file is wanted) ▸ done
 * update: search ▸ correct ▸ done
-* delete: search ▸ contents ▸ rest ▸ keys ▸ files ▸ prove ▸ tidy ▸ done, or held for as long as a legal hold keeps something
+* delete: search ▸ contents ▸ rest ▸ keys ▸ files ▸ prove ▸ tidy ▸ sweep ▸ done, or held as long as a legal hold keeps something
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ KEYS: Final = "keys"
 FILES: Final = "files"
 PROVE: Final = "prove"
 TIDY: Final = "tidy"
+SWEEP: Final = "sweep"
 DONE: Final = "done"
 
 STATUS: Final[Mapping[str, Status]] = {
@@ -50,7 +51,7 @@ STATUS: Final[Mapping[str, Status]] = {
     WRITE: Status.FINALIZING,
     CORRECT: Status.UPDATING,
     **dict.fromkeys((CONTENTS, REST, KEYS, FILES), Status.DELETING),
-    **dict.fromkeys((PROVE, TIDY, HELD), Status.FINALIZING),
+    **dict.fromkeys((PROVE, TIDY, SWEEP, HELD), Status.FINALIZING),
     DONE: Status.COMPLETED,
 }
 """What is told of a request that is at this step."""
@@ -93,6 +94,7 @@ class Steps:
             KEYS: self._keys,
             FILES: self._files,
             TIDY: self._tidy,
+            SWEEP: self._sweep,
         }
 
     def take(self, case: Case) -> None:
@@ -125,7 +127,7 @@ class Steps:
         values: dict[str, Any] = {"step": following, "status": STATUS[following]}
         if following == DONE:
             values["completed_at"] = self._clock()
-        if following == DONE and kept.kind == Right.DELETE:
+        if following == SWEEP and not progress.held:
             # What was asked would be the last that is known of the person.
             values["sealed"] = self._sealer.seal(tenant, kept.id, Order())
             progress = _without_person(progress)
@@ -243,12 +245,15 @@ class Steps:
             self._eraser.ungroup(case.tenant, conversation)
         with self._store.reading() as tx:
             restricted = sum(count_restricted(tx, case.tenant, one) for one in progress.held)
-        for store in (self._store, self._tools.keyring.store):
-            empty(store)
         counts = msgspec.structs.replace(progress.counts, restricted=restricted)
         entries = logged(progress, Outcome.ERASED)
-        progress = msgspec.structs.replace(progress, gone=(), counts=counts, entries=entries)
-        return (HELD if progress.held else DONE), progress
+        return SWEEP, msgspec.structs.replace(progress, gone=(), counts=counts, entries=entries)
+
+    def _sweep(self, case: Case) -> Moved:
+        """What was deleted and what was overwritten still stand in SQLite's logs: cut them off, last of all."""
+        for store in (self._store, self._tools.keyring.store):
+            empty(store)
+        return (HELD if case.progress.held else DONE), case.progress
 
 
 def _destroyed(tx: Connection, case: Case) -> Destroyed:
