@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from policies.message import Private
+from worker.holds.jobs import hold_jobs
 from worker.jobs import Job, Stop
 from worker.jobs.deadlines import show_due, tell_due
 from worker.jobs.sealing import seal_all
@@ -17,8 +18,10 @@ from worker.log.writer import Log
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened
+from worker.retention.run import run_due
 from worker.rights.attending import attend
 from worker.rights.desk import Desk
+from worker.rights.excluding import erase_excluded
 from worker.rights.opening import tools_of
 from worker.rights.steps import Tools
 from worker.selfaudit import standing
@@ -29,6 +32,7 @@ from worker.tenants.loading import Tenants
 
 RELOAD: Final = "reload"
 
+_QUARTER: Final = 15.0
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
@@ -65,6 +69,9 @@ def standing_jobs(means: Means) -> tuple[Job, ...]:
         _shared("terms", _HOUR, lambda _: note_terms(store, log, clock())),
         _shared("deadlines", _HOUR, lambda _: tell_due(store, tools.deadlines, log, clock())),
         _shared("rights", _MINUTE, lambda _: _attend(means, tools)),
+        _shared("exclusions", _QUARTER, lambda _: bool(erase_excluded(Desk(tools), tools))),
+        _shared("retention", 10 * _MINUTE, partial(_retain, means)),
+        *hold_jobs(opened, clock, means.tenants),
         *audits,
     )
 
@@ -80,6 +87,12 @@ def _attend(means: Means, tools: Tools) -> bool:
         if one.error is not None:
             means.observer.fault(Place.JOB, one.error)
     return bool(attended.resumed)
+
+
+def _retain(means: Means, stop: Stop) -> bool:
+    opened = means.opened
+    tenants = means.tenants().serving
+    return run_due(opened.store, opened.keyring, tenants, means.clock, signing=opened.signing, stop=stop)
 
 
 def _audit(means: Means, stop: Stop) -> bool:
