@@ -90,6 +90,12 @@ class House:
             known = retention.find_offboarding(tx, of.id)
         return tend(self.means, of.id, of, known)
 
+    def end(self, name: str) -> Tended:
+        """What a run does for a tenant whose file is gone."""
+        with self.replica.store.reading() as tx:
+            known = retention.find_offboarding(tx, name)
+        return tend(self.means, name, None, known)
+
     def texts(self, tenant_id: str) -> list[str]:
         """What transcripts show, in order of words."""
         whole = export(self.replica.store, self.replica.keyring, tenant_id)
