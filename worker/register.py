@@ -74,7 +74,9 @@ class Register:
         self.open({self.meant_by(one) for alias, (key, _) in told.items() for one in (alias, key)})
         for alias, (key, place) in told.items():
             one, other = self.meant_by(alias), self.meant_by(key)
-            if one != other:
+            # A provider that gives two texts one id must not make one of them, and one person of their recipients.
+            taken = one != alias and self._is_stored(one) and self._is_stored(other)
+            if one != other and not taken:
                 fresh[one] = self._meaning[one] = other
                 self._hand_over(one, other, place)
         messages.add_aliases(self._tx, self._tenant, fresh)
@@ -89,6 +91,10 @@ class Register:
         """Whether the message was taken back or erased."""
         held = self._held.get(key)
         return held is not None and held.record.state.is_gone
+
+    def _is_stored(self, key: bytes) -> bool:
+        held = self._held.get(key)
+        return held is not None and held.record.state is State.STORED
 
     def is_erased(self, key: bytes) -> bool:
         """Whether the message was erased."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Credentials, HttpRequest
 from connectors.registry import CONNECTORS
+from policies.event import DeliveryReported, DeliveryStatus, MessageReceived
 from policies.screening.action import Action
 from policies.screening.context import ScreenContext
 from policies.screening.screen import screen
@@ -24,14 +25,16 @@ from policies.sms.recipients import objection
 from policies.tenant import TenantPolicy
 from policies.verdict import ReasonCode
 from tests.databases import Databases
-from tests.flows.harness import Replica, replicas
+from tests.flows.harness import NOW, Replica, replicas
 from tests.worker.loopback import serving
 from worker.egress.client import CallFailed, Client, Why
+from worker.sms.message import message_of
 from worker.sms.optouts import MOST_CONFIRMATIONS
-from worker.sms.payload import SUPPRESSION, suppression_references
+from worker.sms.payload import SUPPRESSION, Payload, suppression_references
 from worker.store import outbox, suppressions
 from worker.store.outbox import OutboxState
 from worker.tenants.loading import Tenant, TenantConnector
+from worker.transcripts import export
 
 # One telephone each, in its one spelling and in others that numbering plans read as the same.
 SPELLINGS: Final = {
@@ -202,3 +205,22 @@ def test_a_provider_that_never_stops_talking_ends_at_the_deadline() -> None:
         assert time.monotonic() - began < 2
         assert caught.value.why is Why.TIMEOUT
     client.close()
+
+
+@pytest.mark.parametrize("other", ["+12025550188", NUMBER], ids=["another's", "the same recipient's"])
+def test_one_id_for_two_texts_makes_neither_one_text_nor_one_person(replica: Replica, other: str) -> None:
+    """What is exported or erased for one person must never hold another's because their provider erred, or lied."""
+    for id_, recipient in (("01" * 16, NUMBER), ("02" * 16, other)):
+        payload = Payload(id=id_, sender=SENDER, recipient=recipient, text=id_, purpose=Purpose.TRANSACTIONAL)
+        sent = message_of(payload, SENDER, NOW)
+        replica.tell(ACME, MessageReceived(account=SENDER, message=sent), connector="sms-http")
+    for id_ in ("01" * 16, "02" * 16):
+        told = DeliveryReported(
+            account=SENDER, message_id="same", status=DeliveryStatus.SENT, occurred_at=NOW, ours=id_
+        )
+        replica.tell(ACME, told, connector="sms-http")
+    talks = export(replica.store, replica.keyring, "acme")["conversations"]
+    assert len(talks) == len({NUMBER, other})
+    assert not any(talk["linked"] for talk in talks)
+    told_of = sorted((entry["text"], entry["status"]) for talk in talks for entry in talk["entries"])
+    assert told_of == [("01" * 16, "sent"), ("02" * 16, "sent")]
