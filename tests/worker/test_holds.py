@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import event
 
 from policies.message import IdentifierKind
 from policies.record import State
@@ -17,11 +18,15 @@ from tests.worker.holding_house import ANN, ANNS_NUMBER, OFFICER, House
 from worker.acts import told
 from worker.audit.receipts import verify_receipt
 from worker.holds.holding import Holds, Scope
+from worker.holds.jobs import hold_jobs
 from worker.holds.placing import LIFTED, PLACED, HoldDesk, HoldRefused
+from worker.opening import Opened
+from worker.register import Register
 from worker.rights.erase import Gone
 from worker.rights.errors import RightsRefused
 from worker.store import decisions, seals
 from worker.store.journal import Destroyed, Erased
+from worker.tenants.loading import Tenants, Version
 
 ACME = tenant()
 WHO = person(IdentifierKind.PHONE, ANNS_NUMBER)
@@ -113,8 +118,8 @@ def test_a_person_is_covered_on_an_account_that_is_configured_later(house: House
     replica = house.replica
     later = HoldDesk(replica.store, replica.keyring, "acme", {("whatsapp", "999")}, replica.clock)
     assert [later.extend(), later.extend()] == [1, 0]
-    event = message("w9", "hello", who=WHO)
-    fresh = replace(event, account="999", message=replace(event.message, account="999"))
+    told_ = message("w9", "hello", who=WHO)
+    fresh = replace(told_, account="999", message=replace(told_.message, account="999"))
     house.tell(fresh)
     _, new = house.conversations()
     assert covered(house, new)
@@ -192,6 +197,44 @@ def test_a_hold_placed_while_something_is_taken_back_covers_it_or_comes_after(
         assert house.contents() == len(house.hidden())
 
 
+def test_a_hold_placed_between_the_question_and_the_commit_is_heeded(
+    postgresql: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever took something away looks once more behind the lock that placing takes, and begins again."""
+    with replicas(postgresql, 2) as [one, other]:
+        house, second = House(one, ACME, tmp_path), House(other, ACME, tmp_path)
+        house.tell(message("m0", "good day", who=WHO))
+        save, placed = Register.save, list[bytes]()
+
+        def save_and_place(register: Register) -> set[bytes]:
+            kept = save(register)
+            if not placed:
+                placed.append(second.place())
+            return kept
+
+        monkeypatch.setattr(Register, "save", save_and_place)
+        house.tell(unsend("m0"))
+        assert list(house.hidden().values()) == ["good day"]
+
+
+def test_who_takes_nothing_away_asks_for_no_holds(house: House) -> None:
+    """Storing costs nothing more; taking away asks once for the holds, and once more when the chain is locked."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.extend(
+            table
+            for table in ("hold_target", "hold", "restricted")
+            if f"FROM {table} " in statement.replace("\n", " ") + " "
+        )
+
+    event.listen(house.replica.store.engine, "before_cursor_execute", note)
+    house.tell(*[message(f"q{number}", "hello", who=WHO) for number in range(50)])
+    assert asked == []
+    house.tell(*[unsend(f"q{number}") for number in range(50)])
+    assert asked == ["hold", "hold"]
+
+
 # -- lifting -------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +247,10 @@ def test_a_lifted_hold_lets_go_what_it_kept_back(house: House) -> None:
     assert (done.destroyed, done.erased) == (1, 0)
     assert (house.hidden(), house.contents()) == ({}, 1)
     assert house.seen() == {house.key("m1").hex(): "stays"}
-    assert [type(line).__name__ for line in house.journal] == ["Restricted", "Gone", "Destroyed"]
+    assert [type(line).__name__ for line in house.journal] == [
+        *("Held", "Restricted", "Gone"),
+        *("Lifted", "Destroyed"),
+    ]
     with house.replica.store.reading() as tx:
         [receipt] = seals.receipts_since(tx, "acme", 0)
         assert decisions.verify(tx, "acme") is None
@@ -340,3 +386,23 @@ def test_a_hold_says_who_and_why_and_stands_on_the_record(house: House) -> None:
 def _chain(house: House) -> tuple[int, bytes]:
     with house.replica.store.reading() as tx:
         return decisions.end_of(tx, "acme")
+
+
+# -- what goes on by itself ----------------------------------------------------------------------------------
+
+
+def test_the_jobs_complete_what_is_due_and_let_holds_grow(house: House) -> None:
+    """A lift that a crash cut off, an account that was configured since, a production that expired."""
+    replica = house.replica
+    opened = Opened(store=replica.store, keyring=replica.keyring, signing=house.signing)
+    tenants = Tenants(versions={"acme": Version(tenant=ACME)})
+    shared, own = hold_jobs(opened, replica.clock, lambda: tenants)
+    assert [shared.shared, own.shared] == [True, False]
+    assert not shared.run(lambda: False)
+    assert not own.run(lambda: False)
+    hold = house.place(person=ANN)
+    house.tell(unsend("m0"))
+    assert not shared.run(lambda: False)
+    house.desk.lift(hold, OFFICER)
+    assert shared.run(lambda: False)
+    assert house.hidden() == {}

@@ -129,6 +129,9 @@ class HoldDesk:
 
     def extend(self) -> int:
         """Let the holds on persons be about accounts that were configured since; how many holds grew."""
+        with self._store.reading() as tx:
+            if not any(hold.scope == Scope.PERSON for hold in store.all_holds(tx, self._tenant, active=True)):
+                return 0
         with self._store.transaction() as tx:
             grown = 0
             for hold in store.all_holds(tx, self._tenant, active=True):
