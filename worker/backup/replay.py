@@ -120,14 +120,16 @@ def _destroyed(to: _Told, lines: Sequence[Destroyed]) -> None:
 
 def _gone(to: _Told, lines: Sequence[Gone]) -> None:
     """Tombstones: also of messages that the backup does not know, so that who sends them again meets one."""
-    found = _rows(to, [line.key for line in lines])
+    meant = _meant(to, [line.key for line in lines])
+    found = _rows(to, list(meant.values()))
     held = {key: messages.held_from_row(row) for key, row in found.items()}
-    places = {line.key: (line.connector, line.account) for line in lines}
+    places = {meant[line.key]: (line.connector, line.account) for line in lines}
     places |= {key: (row.connector, row.account) for key, row in found.items()}
     contents = [one.content for one in held.values() if one.content is not None]
     for line in lines:
-        before = held.get(line.key) or messages.Held(record=Record(), content=None, recorded_at=to.now)
-        held[line.key] = messages.Held(
+        key = meant[line.key]
+        before = held.get(key) or messages.Held(record=Record(), content=None, recorded_at=to.now)
+        held[key] = messages.Held(
             record=join(before.record, _tombstone(line)), content=None, recorded_at=before.recorded_at
         )
     rows: dict[bytes, Row] = {
@@ -136,8 +138,16 @@ def _gone(to: _Told, lines: Sequence[Gone]) -> None:
     messages.insert_messages(to.tx, [row for key, row in rows.items() if key not in found])
     messages.update_messages(to.tx, [row for key, row in rows.items() if key in found])
     messages.delete_contents(to.tx, to.tenant, contents)
-    erased = sorted({line.key for line in lines if line.state == State.ERASED})
+    erased = sorted({meant[line.key] for line in lines if line.state == State.ERASED})
     persons.erase_messages(to.tx, to.tenant, erased, to.now)
+
+
+def _meant(to: _Told, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Each key with that of the message which it is another id of: a backup may know that, and a line not yet."""
+    meant = {key: key for key in keys}
+    while found := messages.resolve_aliases(to.tx, to.tenant, sorted(set(meant.values()))):
+        meant = {key: found.get(one, one) for key, one in meant.items()}
+    return meant
 
 
 def _tombstone(line: Gone) -> Record:
