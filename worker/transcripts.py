@@ -16,7 +16,7 @@ from worker.keyring import PSEUDONYM, ConversationKey, Keyring
 from worker.settle import message_key
 from worker.store import messages, people
 from worker.store.engine import Store
-from worker.store.messages import Held, aliases
+from worker.store.messages import aliases
 
 Export = dict[str, Any]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -145,7 +145,6 @@ def _parts(tenant: str, row: Any, sealed: dict[bytes, bytes], key: ConversationK
 
 def entry(row: Any, parts: Mapping[str, Part]) -> Export:
     """A message's row and its opened parts as a transcript shows them."""
-    held: Held = messages.held_from_row(row)
     value = {name: part.value for name, part in parts.items()}
     return {
         "ref": row.key.hex(),
@@ -156,7 +155,7 @@ def entry(row: Any, parts: Mapping[str, Part]) -> Export:
         "interaction": row.kind in _INTERACTIONS,
         "direction": row.direction or None,
         "state": State(row.state).name.lower(),
-        "withheld": held.record.withheld is Withheld.WAITING,
+        "withheld": row.withheld == Withheld.WAITING,
         "edits": row.edit_number,
         "occurred_at": iso(row.occurred_at),
         "recorded_at": iso(row.recorded_at),
