@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
@@ -155,18 +155,13 @@ class Retention(Private, frozen=True, kw_only=True):
         every = [self.limits_of(channel, class_) for class_ in ContentClass]
         return max(self._ceiling(limits, last_at) for limits in every)
 
-    def oldest_kept(self, now: Instant) -> Instant:
-        """Whatever was recorded then or later is too young for every ceiling; 0 where nothing can go."""
-        return max((bound + _SLACK for bound in self._bounds(now)), default=0)
-
-    def _bounds(self, now: Instant) -> Iterator[Instant]:
-        zone = self._zone
-        for classes in self.limits.values():
-            for limits in classes.values():
-                if limits.ceiling:
-                    yield _shifted(now, -limits.ceiling.months, -limits.ceiling.days, zone)
-        if self.agreement is not None and now >= self.agreement.kept_until:
-            yield self.agreement.ended_at
+    def oldest_kept(self, channel: str, class_: ContentClass, now: Instant) -> Instant:
+        """Such content that was recorded then or later is too young to go; 0 where none can."""
+        ceiling, agreement = self.limits_of(channel, class_).ceiling, self.agreement
+        bounds = [_shifted(now, -ceiling.months, -ceiling.days, self._zone) + _SLACK] if ceiling else []
+        if agreement is not None and now >= agreement.kept_until:
+            bounds.append(agreement.ended_at)
+        return max(bounds, default=0)
 
     def _ceiling(self, limits: Limits, recorded_at: Instant) -> Instant:
         ceiling = self._after(recorded_at, limits.ceiling) if limits.ceiling else FOREVER

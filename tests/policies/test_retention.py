@@ -157,7 +157,7 @@ def test_whatever_goes_is_older_than_the_oldest_that_certainly_stays(
     """Who looks only at what is older than ``oldest_kept`` overlooks nothing."""
     agreement = Agreement(ends=date(2031, 5, 5), zone=zone)
     kept = Retention(agreement=agreement, limits={"x": {ContentClass.MEDIA: Limits(ceiling=ceiling)}})
-    if recorded >= kept.oldest_kept(now):
+    if recorded >= kept.oldest_kept("x", ContentClass.MEDIA, now):
         assert disposal(kept.duties("x", ContentClass.MEDIA, recorded, now)).fate is Fate.KEEP
 
 
@@ -174,7 +174,7 @@ def test_records_stay_until_the_year_is_over(ends: date, zone: str, recorded: in
 
 def test_without_a_word_everything_stays() -> None:
     kept = Retention()
-    assert kept.oldest_kept(4_000_000_000_000_000) == 0
+    assert kept.oldest_kept("x", ContentClass.TEXT, 4_000_000_000_000_000) == 0
     assert kept.goes_at("x", ContentClass.TEXT, 0) == kept.records_go_at(0) == FOREVER
     assert kept.person_goes_at("x", 0) == FOREVER
 
@@ -194,7 +194,7 @@ def test_beyond_the_calendar() -> None:
     kept = Retention(limits={ANY: {ContentClass.TEXT: Limits(ceiling=Span(months=99_999))}})
     assert kept.goes_at("x", ContentClass.TEXT, 1_790_000_000_000_000) == FOREVER
     assert kept.duties("x", ContentClass.TEXT, FOREVER, 0) == set()
-    assert kept.oldest_kept(1_790_000_000_000_000) <= 4 * DAY
+    assert kept.oldest_kept("x", ContentClass.TEXT, 1_790_000_000_000_000) <= 4 * DAY
 
 
 def test_every_kind_has_a_class_and_every_channel_its_word() -> None:

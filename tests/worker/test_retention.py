@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.lifecycle import Duty
 from policies.message import IdentifierKind, MessageKind
 from policies.record import State
 from policies.retention import ContentClass, Retention, class_of
@@ -28,6 +27,7 @@ from worker.inbound import Answer
 from worker.keyring import open_keyring
 from worker.retention import purge
 from worker.retention.means import BATCH, Stopped
+from worker.retention.purge import Judge
 from worker.retention.space import give_back
 from worker.store import checkpoint, partitions
 
@@ -187,7 +187,7 @@ KINDS: Final = (MessageKind.TEXT, MessageKind.MEDIA, MessageKind.LOCATION, Messa
 _numbers = count()
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(
     sent=st.lists(
         st.tuples(st.integers(0, 700), st.sampled_from(sorted(ACCOUNTS)), st.sampled_from(KINDS)),
@@ -378,7 +378,7 @@ def test_stopped_between_batches_the_rest_is_done_the_next_time(house: House) ->
     asked = count()
     means = msgspec.structs.replace(house.means, stop=lambda: next(asked) > 0)
     with pytest.raises(Stopped):
-        purge.sweep(means, "acme", lambda _row, _now: frozenset({Duty.RETENTION_CEILING}), "purge", None)
+        purge.sweep(means, "acme", Judge(policy=acme.retention), "purge")
     assert len(house.texts("acme")) == 1
     assert house.run(acme)["acme"].contents == 1
 

@@ -20,6 +20,7 @@ from worker.plain import plain
 from worker.retention import offboard, persons, purge
 from worker.retention.means import Means
 from worker.retention.overview import Kept, Overview, overview
+from worker.retention.purge import Judge
 from worker.retention.run import Tended, policy_of, tend
 from worker.retention.space import give_back
 from worker.runtime import tenant_source, wall_clock
@@ -118,10 +119,9 @@ def _due(means: Means, id_: str, tenant: Tenant | None, offboarding: Offboarding
     policy = policy_of(means, id_, tenant, offboarding)
     now = means.clock()
     ended = offboarding is not None and now >= offboarding.ends_at
-    contents, people = (purge.by_end, persons.by_end) if ended else (purge.by_age, persons.by_age)
-    before = None if ended else policy.oldest_kept(now)
+    people = persons.by_end if ended else persons.by_age
     with means.store.reading() as tx:
-        found = purge.count(tx, id_, partial(contents, policy), before, now)
+        found = purge.count(tx, id_, Judge(policy=policy, is_over=ended), now)
         forgotten = persons.count(tx, id_, partial(people, policy), now)
     whole = offboarding is not None and offboard.is_over(offboarding, now) and tenant is None
     return (

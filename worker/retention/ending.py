@@ -16,6 +16,7 @@ from worker.errors import ConfigurationError, Unavailable
 from worker.retention import offboard, persons, purge
 from worker.retention.means import Means
 from worker.retention.offboard import Step
+from worker.retention.purge import Judge
 from worker.retention.report import proof_due, write_report
 from worker.retention.space import give_back
 from worker.store import decisions, retention
@@ -55,7 +56,7 @@ class TenantsEnd:
         yield from self._dates(policy)
         now = max(self._means.clock(), policy.agreement.ended_at if policy.agreement else 0)
         with self._means.store.reading() as tx:
-            found = purge.count(tx, self._tenant, partial(purge.by_end, policy), None, now)
+            found = purge.count(tx, self._tenant, Judge(policy=policy, is_over=True), now)
             empty = persons.count(tx, self._tenant, partial(persons.by_end, policy), now)
             stays = (
                 sum(one.count for one in retention.stock(tx, self._tenant))

@@ -22,7 +22,7 @@ from worker.errors import ConfigurationError
 from worker.retention import persons, purge
 from worker.retention.means import BATCH, Means
 from worker.retention.persons import Forgotten
-from worker.retention.purge import Swept
+from worker.retention.purge import Judge, Swept
 from worker.retention.report import make_report
 from worker.store import decisions, retention, seals
 from worker.store.retention import Offboarding
@@ -80,7 +80,7 @@ def advance(means: Means, tenant: str, known: Offboarding, policy: Retention) ->
     """Take away what has to go with the agreement, now or again: whoever is still told of something may write it."""
     if means.clock() < known.ends_at:
         return Swept(), Forgotten()
-    swept = purge.sweep(means, tenant, partial(purge.by_end, policy), KIND, None)
+    swept = purge.sweep(means, tenant, Judge(policy=policy, is_over=True), KIND)
     forgotten = persons.forget(means, tenant, partial(persons.by_end, policy), KIND)
     if known.step == Step.ANNOUNCED and _is_clear(means, tenant, policy):
         means.transact(partial(_move, tenant, Step.ANNOUNCED, step=Step.PURGED, purged_at=means.clock()))
@@ -90,7 +90,7 @@ def advance(means: Means, tenant: str, known: Offboarding, policy: Retention) ->
 def _is_clear(means: Means, tenant: str, policy: Retention) -> bool:
     """Whether nothing is left that somebody was busy with."""
     with means.store.reading() as tx:
-        left = purge.count(tx, tenant, partial(purge.by_end, policy), None, means.clock())
+        left = purge.count(tx, tenant, Judge(policy=policy, is_over=True), means.clock())
     return left.contents == left.restricted == 0
 
 

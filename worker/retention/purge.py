@@ -8,7 +8,7 @@ goes on: what has content and is due is the work that is left.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from policies.lifecycle import Disposal, Duty, Fate, disposal
-from policies.message import Instant
+from policies.message import Instant, Private
 from policies.retention import Retention, class_of, goes_with_agreement
 from worker.audit.receipts import Destroyed
 from worker.chain import DecisionRecord
@@ -25,71 +25,102 @@ from worker.retention.means import BATCH, Means, channel_of, record
 from worker.settle import commitment
 from worker.store import decisions, persons, retention
 from worker.store.partitions import id_at, time_of
-
-Judge = Callable[[Any, Instant], frozenset[Duty]]
-"""What asks for a content to go or to stay, besides holds: from its message's row and the time."""
+from worker.store.retention import Which
 
 Judged = tuple[Any, Disposal]
 """A message's row and what becomes of its content."""
 
-EVERYTHING: Final = b"\xff" * 16
+_EVERYTHING: Final = b"\xff" * 16
 """Later than any content."""
 
 
+class Judge(Private, frozen=True, kw_only=True):
+    """What asks for content to go or to stay, besides holds: its age, and the platforms once the agreement ``is_over``."""
+
+    policy: Retention
+    is_over: bool = False
+
+    def duties(self, row: Any, now: Instant) -> frozenset[Duty]:
+        """Of a message's content, from its row."""
+        channel = channel_of(row.connector)
+        asked = self.policy.duties(channel, class_of(row.kind), time_of(row.content), now)
+        return asked | {Duty.PLATFORM_DELETION} if self.is_over and goes_with_agreement(channel) else asked
+
+    def before(self, connector: str, kind: str, now: Instant) -> bytes:
+        """No content of that connector and kind that comes after this one can have to go."""
+        channel = channel_of(connector)
+        if self.is_over and goes_with_agreement(channel):
+            return _EVERYTHING
+        return id_at(self.policy.oldest_kept(channel, class_of(kind), now))
+
+
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents destroyed, restricted because of a hold, and past their ceiling but held. ``last``: where to go on."""
+    """Contents destroyed, restricted because of a hold, and past their ceiling but held."""
 
     contents: int = 0
     restricted: int = 0
     held: int = 0
-    last: bytes | None = None
 
     def __add__(self, other: Swept) -> Swept:
         return Swept(
             contents=self.contents + other.contents,
             restricted=self.restricted + other.restricted,
             held=self.held + other.held,
-            last=other.last,
         )
 
 
-def by_age(policy: Retention, row: Any, now: Instant) -> frozenset[Duty]:
-    """What floors and ceilings ask for."""
-    return policy.duties(channel_of(row.connector), class_of(row.kind), time_of(row.content), now)
+def sweep(means: Means, tenant: str, judge: Judge, kind: str) -> Swept:
+    """Take away whatever has to go now."""
+    with means.store.reading() as tx:
+        old = list(_old(tx, tenant, judge, means.clock()))
+    return sum((_sweep(means, tenant, judge, kind, which) for which in old), Swept())
 
 
-def by_end(policy: Retention, row: Any, now: Instant) -> frozenset[Duty]:
-    """The same, and what the platforms ask for when the agreement has ended."""
-    asked = by_age(policy, row, now)
-    return asked | {Duty.PLATFORM_DELETION} if goes_with_agreement(channel_of(row.connector)) else asked
-
-
-def sweep(means: Means, tenant: str, judge: Judge, kind: str, before: Instant | None) -> Swept:
-    """Take away whatever has to go of what was recorded before that instant (None: at any time)."""
-    total, bound = Swept(last=b""), EVERYTHING if before is None else id_at(before)
-    while total.last is not None:
-        total += means.transact(
-            partial(
-                _batch, means=means, tenant=tenant, judge=judge, kind=kind, after=total.last, before=bound
-            )
-        )
-    return total
-
-
-def count(tx: Connection, tenant: str, judge: Judge, before: Instant | None, now: Instant) -> Swept:
+def count(tx: Connection, tenant: str, judge: Judge, now: Instant) -> Swept:
     """What ``sweep`` would take away now; nothing is changed."""
-    total, bound, holds = Swept(last=b""), EVERYTHING if before is None else id_at(before), Holds(tx, tenant)
-    while total.last is not None:
-        rows = retention.contents_between(tx, tenant, total.last, bound, BATCH, lock=False)
-        total += _counted(_judged(rows, judge, holds, now))
+    total, holds = Swept(), Holds(tx, tenant)
+    for which in _old(tx, tenant, judge, now):
+        for page in _pages(partial(retention.contents_of, tx, tenant, which)):
+            total += _counted(_judged(page, judge, holds, now))
     return total
+
+
+def _old(tx: Connection, tenant: str, judge: Judge, now: Instant) -> Iterator[Which]:
+    """The kinds of which something may be due. Only they are walked through."""
+    for stock in retention.stock(tx, tenant):
+        before = judge.before(stock.connector, stock.kind, now)
+        if stock.oldest < before:
+            yield Which(connector=stock.connector, kind=stock.kind, before=before)
+
+
+def _sweep(means: Means, tenant: str, judge: Judge, kind: str, which: Which) -> Swept:
+    """Looked for without a lock, so that nobody waits; then taken away, if it is there still."""
+
+    def look(after: bytes, limit: int) -> Sequence[Any]:
+        with means.store.reading() as tx:
+            return retention.contents_of(tx, tenant, which, after, limit)
+
+    total = Swept()
+    for page in _pages(look):
+        keys = sorted(row.key for row in page)
+        total += means.transact(
+            partial(_batch, means=means, tenant=tenant, judge=judge, kind=kind, keys=keys)
+        )
+    return total
+
+
+def _pages(look: Callable[[bytes, int], Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    page = look(b"", BATCH)
+    while page:
+        yield page
+        page = look(page[-1].content, BATCH) if len(page) == BATCH else ()
 
 
 def _batch(
-    tx: Connection, *, means: Means, tenant: str, judge: Judge, kind: str, after: bytes, before: bytes
+    tx: Connection, *, means: Means, tenant: str, judge: Judge, kind: str, keys: Sequence[bytes]
 ) -> Swept:
     now, holds = means.clock(), Holds(tx, tenant)
-    judged = _judged(retention.contents_between(tx, tenant, after, before, BATCH), judge, holds, now)
+    judged = _judged(retention.lock_contents(tx, tenant, keys), judge, holds, now)
     found = _counted(judged)
     if found.contents or found.restricted:
         _take_away(tx, tenant, judged, holds, now)
@@ -103,7 +134,7 @@ def _judged(rows: Sequence[Any], judge: Judge, holds: Holds, now: Instant) -> li
     found = []
     for row in rows:
         held = {Duty.LEGAL_HOLD} if holds.covers(row.conversation, row.occurred_at) else set()
-        found.append((row, disposal(judge(row, now) | held)))
+        found.append((row, disposal(judge.duties(row, now) | held)))
     return found
 
 
@@ -116,7 +147,6 @@ def _counted(judged: Sequence[Judged]) -> Swept:
             one.fate is Fate.KEEP and one.because is Duty.LEGAL_HOLD and bool(one.overruled)
             for _, one in judged
         ),
-        last=judged[-1][0].content if len(judged) == BATCH else None,
     )
 
 

@@ -20,7 +20,7 @@ from worker.retention import leftovers, offboard, persons, purge
 from worker.retention.means import BATCH, Means, Stopped, rest
 from worker.retention.offboard import Step
 from worker.retention.persons import Forgotten
-from worker.retention.purge import Swept
+from worker.retention.purge import Judge, Swept
 from worker.retention.space import give_back
 from worker.store import decisions, retention
 from worker.store.engine import Store
@@ -125,8 +125,7 @@ def policy_of(means: Means, id_: str, tenant: Tenant | None, offboarding: Offboa
 
 def _by_age(means: Means, id_: str, policy: Retention) -> tuple[Swept, Forgotten, int]:
     now = means.clock()
-    before = policy.oldest_kept(now)
-    swept = purge.sweep(means, id_, partial(purge.by_age, policy), KIND, before) if before else Swept()
+    swept = purge.sweep(means, id_, Judge(policy=policy), KIND)
     forgotten = persons.forget(means, id_, partial(persons.by_age, policy), KIND)
     return swept, forgotten, _records(means, id_, policy, now)
 

@@ -17,7 +17,7 @@ from worker.store.leases import leases
 from worker.store.messages import messages
 from worker.store.people import consents, conversations
 from worker.store.seals import receipts
-from worker.store.statements import delete_some, insert_missing, is_sqlite
+from worker.store.statements import delete_some, insert_missing, is_sqlite, select_in
 from worker.store.tables import OffboardingRow
 from worker.store.tables import Table as Tables
 
@@ -54,19 +54,29 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     oldest: bytes
 
 
+class Which(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of a connector and kind of message with ids before one."""
+
+    connector: str
+    kind: str
+    before: bytes
+
+
 # -- contents ------------------------------------------------------------------------------------------------
 
 
-def contents_between(
-    tx: Connection, tenant: str, after: bytes, before: bytes, limit: int, *, lock: bool = True
-) -> Sequence[Any]:
-    """The next messages that have content, by its id, after one and before another.
+def contents_of(tx: Connection, tenant: str, which: Which, after: bytes, limit: int) -> Sequence[Any]:
+    """The next messages of one kind that have content, by its id."""
+    known = messages.c
+    wanted = select(*_CONTENT).where(known.tenant == tenant, _has_content(), known.content > after)
+    wanted = wanted.where(known.connector == which.connector, known.kind == which.kind)
+    return tx.execute(wanted.where(known.content < which.before).order_by(known.content).limit(limit)).all()
 
-    ``lock``: until the transaction ends. Those that somebody is busy with are left out then: they stay for the next time.
-    """
-    wanted = select(*_CONTENT).where(messages.c.tenant == tenant, _has_content(), messages.c.content > after)
-    wanted = wanted.where(messages.c.content < before).order_by(messages.c.content).limit(limit)
-    return tx.execute(wanted.with_for_update(skip_locked=True) if lock else wanted).all()
+
+def lock_contents(tx: Connection, tenant: str, keys: Sequence[bytes]) -> list[Any]:
+    """The messages under these keys (in order) that have content still, locked until the transaction ends."""
+    found = select_in(tx, messages.c.key, tenant, keys, lock=True)
+    return [row for row in found if row.content is not None]
 
 
 def stock(tx: Connection, tenant: str) -> list[Stock]:
