@@ -37,7 +37,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a gate's table: who judges (``check``), which clauses it serves, and whom it concerns.
 
     ``codes`` are the reasons that it may give, for documents and listings. ``may_shadow``: a tenant may try it before it
-    acts; what cannot be undone, and what the law or the terms leave no choice about, always acts.
+    acts; what cannot be undone, and what the law or the terms leave no choice about, always acts. ``told_as``: what records
+    call it where its name would tell something of a person, "" for its name.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     channels: frozenset[Channel] = _EVERY_CHANNEL
     directions: frozenset[Direction] = _BOTH_DIRECTIONS
     may_shadow: bool = False
+    told_as: str = ""
 
     def concerns(self, message: Message) -> bool:
         """Whether this rule has a say about such a message."""
@@ -104,9 +106,10 @@ def _ask(rule: Rule, message: Message, facts: Facts) -> Verdict:
 
 def _traced(rule: Rule, verdict: Amend | Objection, *, tried: bool) -> Iterator[Reason]:
     """A reason for each code that the rule gave."""
+    name = rule.told_as or rule.name
     if isinstance(verdict, Amend):
-        yield Reason(code=verdict.code, rule=rule.name, clauses=rule.clauses, shadow=tried)
+        yield Reason(code=verdict.code, rule=name, clauses=rule.clauses, shadow=tried)
         return
     for code in (verdict.code, *verdict.also):
         clauses = CLAUSES.get(code, rule.clauses)
-        yield Reason(code=code, rule=rule.name, clauses=clauses, shadow=tried or code in verdict.shadow)
+        yield Reason(code=code, rule=name, clauses=clauses, shadow=tried or code in verdict.shadow)

@@ -15,9 +15,11 @@ _FRAUD: Final = ("VT-1.3", "VT-1.5")
 _SPAM: Final = ("VT-1.5",)
 _OWN_TIME: Final = ("VT-1",)
 _STANDING: Final = ("SM-2", "SM-4")
+_EXCLUDED: Final = ("PP-3", "PP-8")
 
 CLAUSES: Final[dict[ReasonCode, tuple[str, ...]]] = {
     ReasonCode.LEGAL_HOLD: DUTIES[Duty.LEGAL_HOLD],
+    ReasonCode.NOT_RECORDED: _EXCLUDED,
     ReasonCode.SENDER_UNKNOWN: _ORIGIN,
     ReasonCode.SENDER_MALFORMED: _ORIGIN,
     ReasonCode.SENDER_NOT_VALID: _ORIGIN,
@@ -70,6 +72,7 @@ CLAUSES: Final[dict[ReasonCode, tuple[str, ...]]] = {
     ReasonCode.ACCOUNT_SUSPENDED: _STANDING,
     ReasonCode.ACCOUNT_RESTRICTED: _STANDING,
     ReasonCode.ACCOUNT_UNREVIEWED: _STANDING,
+    ReasonCode.EXCLUDED_RECIPIENT: _EXCLUDED,
 }
 """Of the reasons of outbound texts, whose rules have many. What is not here serves the clauses of its rule's row."""
 
@@ -88,7 +91,9 @@ WORDS: Final[dict[ReasonCode, str]] = {
     ReasonCode.GOVERNMENT_ID: "A government identification number: a token stands in its place.",
     ReasonCode.PAYMENT_CARD: "A payment card's number: a token stands in its place.",
     ReasonCode.UNSENT: "Its sender has taken it back: dropped.",
+    ReasonCode.NOT_RECORDED: "Of a person of whom nothing is recorded: dropped.",
     ReasonCode.TOO_OLD: "Older, by its own timestamp, than the tenant keeps anything: dropped.",
+    ReasonCode.EXCLUDED_RECIPIENT: "Nothing is recorded of the recipient: a person decides whether it goes.",
     ReasonCode.POLICY_ERROR: (
         "A rule raised: the message is withheld (quarantine); before NEVER_RECORD is through, only its shape is kept."
     ),

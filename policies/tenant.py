@@ -31,13 +31,15 @@ class TenantPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule may know beyond the message: handed in by the worker, never fetched by a rule.
 
-    ``now`` in microseconds; ``unsent``: a tombstone for this message exists already; ``send``: what BEFORE_SEND knows of
-    a text that is about to be sent, None elsewhere.
+    ``now`` in microseconds; ``unsent``: a tombstone for this message exists already; ``excluded``: nothing of this person is
+    recorded (known to be under 13, or named by the tenant); ``send``: what BEFORE_SEND knows of a text that is about to be
+    sent, None elsewhere.
     """
 
     now: int
     policy: TenantPolicy
     unsent: bool = False
+    excluded: bool = False
     send: SendFacts | None = None
 
     @property

@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     GOVERNMENT_ID = "government_id"
     PAYMENT_CARD = "payment_card"
     UNSENT = "unsent"
+    NOT_RECORDED = "not_recorded"
     TOO_OLD = "too_old"
     POLICY_ERROR = "policy_error"
     LEGAL_HOLD = "legal_hold"
@@ -85,6 +86,8 @@ class ReasonCode(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     ACCOUNT_RESTRICTED = "account_restricted"
     ACCOUNT_UNREVIEWED = "account_unreviewed"
+    # Of whom nothing is recorded.
+    EXCLUDED_RECIPIENT = "excluded_recipient"
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from policies.verdict import Decision, Outcome, Reason, ReasonCode
 from worker.chain import DecisionRecord
 from worker.crypto import derive, mac, reference
 from worker.directory import Directory, Person, person
+from worker.exclusions import Exclusions
 from worker.inbound import Delivery, Disposition, Governed, Settled
 from worker.keyring import PSEUDONYM, Keyring
 from worker.register import Place, Register
@@ -87,6 +88,7 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
     key: bytes = b""
     person: Person | None = None
     decision: Decision | None = None
+    excluded: bool = False
 
     def __repr__(self) -> str:
         return "<Work>"
@@ -108,6 +110,7 @@ class Settlement:
         self._pseudonym = keyring.tenant_key(self._tenant.id, PSEUDONYM)
         self._directory = Directory(tx, keyring, self._tenant.id, now)
         self._register = Register(tx, self._directory, self._tenant.id, now)
+        self._exclusions = Exclusions(tx, keyring, self._tenant, now)
         self._replies = Replies(tx, keyring, self._tenant, self._directory, now)
         self._heard: dict[str, int] = {}
         self._said: dict[tuple[int, tuple[Identifier, ...]], Instant] = {}
@@ -128,10 +131,12 @@ class Settlement:
         people.raise_watermarks(self._tx, self._tenant.id, self._marks)
         people.change_consents(self._tx, self._tenant.id, self._consents)
         accounts.change_accounts(self._tx, self._tenant.id, self._standings)
+        self._exclusions.save()
 
     def _settle_all(self, works: Sequence[Sequence[Work]]) -> list[list[Settled]]:
         everything = [work for some in works for work in some]
         self._load(everything)
+        self._exclusions.load(work.person for work in everything if work.person is not None)
         for work in everything:
             self._judge(work)
         self._directory.meet([work.person for work in everything if work.person is not None])
@@ -236,16 +241,24 @@ class Settlement:
         its unsend came first.
         """
         event = work.item.event
-        if isinstance(event, MessageUnsent) and self._register.is_erased(work.key):
+        work.excluded = self._is_excluded(work)
+        if work.excluded or (isinstance(event, MessageUnsent) and self._register.is_erased(work.key)):
             work.person = None
         if not isinstance(event, (MessageReceived, MessageEdited)) or work.item.dropped:
             return
-        work.decision = decide(event.message, self._facts(unsent=False), BEFORE_TRANSCRIPT)
+        work.decision = decide(event.message, self._facts(work, unsent=False), BEFORE_TRANSCRIPT)
+        if work.person is not None and _is_not_recorded(work.decision):
+            self._exclusions.declare(work.person)
         if work.decision.message is None or self._register.is_erased(work.key):
             work.person = None
 
-    def _facts(self, *, unsent: bool) -> Facts:
-        return Facts(now=self._now, policy=self._tenant.policy, unsent=unsent)
+    def _is_excluded(self, work: Work) -> bool:
+        """Not for texts of our own: whether one is sent was decided before it came here."""
+        own = work.item.disposition is not None
+        return work.person is not None and not own and self._exclusions.cover(work.person)
+
+    def _facts(self, work: Work, *, unsent: bool) -> Facts:
+        return Facts(now=self._now, policy=self._tenant.policy, unsent=unsent, excluded=work.excluded)
 
     # -- what becomes of each event ----------------------------------------------------------------------
 
@@ -277,10 +290,12 @@ class Settlement:
     def _message(self, work: Work, event: MessageReceived | MessageEdited) -> Settled:
         decision, reasons = work.decision, work.item.reasons
         if decision is not None and self._register.is_gone(work.key):
-            reasons += decide(event.message, self._facts(unsent=True), BEFORE_TRANSCRIPT).reasons
+            reasons += decide(event.message, self._facts(work, unsent=True), BEFORE_TRANSCRIPT).reasons
         elif decision is not None:
             reasons += decision.reasons
         if decision is None or decision.message is None:
+            if decision is not None and _is_not_recorded(decision):
+                self._replies.hear_stop(event.message)
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
         before, after = self._register.merge(work.key, work.place, told)
@@ -438,6 +453,11 @@ def _other_ids(event: Event) -> tuple[str, ...]:
 
 def _recorded(reasons: Sequence[Reason], *, shadow: bool) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     return tuple((one.code, one.rule, one.clauses) for one in reasons if one.shadow is shadow)
+
+
+def _is_not_recorded(decision: Decision) -> bool:
+    """Whether nothing of its author is to be recorded."""
+    return any(reason.code is ReasonCode.NOT_RECORDED for reason in decision.reasons)
 
 
 def _noted(one: Settled, refs: set[str]) -> Settled:

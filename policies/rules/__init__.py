@@ -11,6 +11,7 @@ from policies.rules import (
     account_standing,
     authorised_sender,
     burst,
+    excluded_recipient,
     facebook_cdn,
     government_id,
     network_share,
@@ -32,6 +33,7 @@ from policies.rules import (
     tenant_standby,
     too_old,
     undeclared_campaign,
+    under_13,
     unsent,
     view_once,
 )
@@ -41,8 +43,8 @@ RULE_PACK: Final = "2026-11.3"
 """The version of these tables (VT-0): on every decision, in every policy digest. A change of what they do changes it."""
 
 
-def _rule(name: str, check: Check, clauses: str, code: ReasonCode) -> Rule:
-    return Rule(name=name, check=check, clauses=tuple(clauses.split()), codes=(code,))
+def _rule(name: str, check: Check, clauses: str, code: ReasonCode, told_as: str = "") -> Rule:
+    return Rule(name=name, check=check, clauses=tuple(clauses.split()), codes=(code,), told_as=told_as)
 
 
 def _outbound(name: str, check: Check, *codes: ReasonCode, may_shadow: bool = False) -> Rule:
@@ -87,6 +89,8 @@ BEFORE_TRANSCRIPT: Final[tuple[Rule, ...]] = (
     # A tombstone first: it is final, and the stronger reason for a message that is also old.
     _rule("unsent", unsent.check, "SM-9 SM-10", ReasonCode.UNSENT),
     _rule("too_old", too_old.check, "SM-9 PP-6", ReasonCode.TOO_OLD),
+    # Last, because it reads the text. Who is under 13 is nobody's business, not even a record's.
+    _rule("under_13", under_13.check, "PP-3 PP-8", ReasonCode.NOT_RECORDED, told_as="person"),
 )
 """Asked by the ledger, with the facts that the store knows, just before the transaction."""
 
@@ -95,6 +99,8 @@ BEFORE_SEND: Final[tuple[Rule, ...]] = (
     _outbound("authorised_sender", authorised_sender.check, *authorised_sender.CODES),
     _outbound("reachable_recipient", reachable_recipient.check, *reachable_recipient.CODES),
     _outbound("opted_out", opted_out.check, ReasonCode.OPTED_OUT),
+    # Then what only a person lets go, whatever it says.
+    _outbound("excluded_recipient", excluded_recipient.check, ReasonCode.EXCLUDED_RECIPIENT),
     # Then what it says, and after that how many there are of it: a text that may not go at all is no matter of number.
     _outbound("screening", screening.check, *screening.CODES, may_shadow=True),
     _outbound("nuisance", nuisance.check, ReasonCode.NUISANCE, may_shadow=True),

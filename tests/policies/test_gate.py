@@ -219,6 +219,7 @@ def test_what_leaves_no_choice_is_never_tried() -> None:
     """Nothing that keeps something off the record (SM-6, SM-9); not who sends, to whom, when, and who said no."""
     assert not any(row.may_shadow for row in (*NEVER_RECORD, *BEFORE_TRANSCRIPT))
     always = {"authorised_sender", "reachable_recipient", "opted_out", "schedule"}
+    always |= {"excluded_recipient", "account_standing"}
     assert {row.name for row in BEFORE_SEND if not row.may_shadow} == always
     assert {row.name for row in BEFORE_SEND} - SHADOWABLE == always
 

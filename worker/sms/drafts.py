@@ -26,7 +26,7 @@ from worker.keyring import PSEUDONYM, Keyring
 from worker.settle import message_key
 from worker.sms.facts import Traits, traits_of
 from worker.sms.message import message_of
-from worker.sms.payload import SUPPRESSION, Payload
+from worker.sms.payload import Payload
 from worker.sms.submission import Submission
 from worker.tenants.loading import Tenant, TenantConnector
 
@@ -94,7 +94,7 @@ def draft(
         payload=payload,
         message=msgspec.structs.replace(message, account=submission.sender),
         governed=govern(event, Facts(now=now, policy=tenant.policy)),
-        traits=traits_of(payload, id_, pseudonym, keyring.tenant_key(tenant.id, SUPPRESSION)),
+        traits=traits_of(keyring, tenant.id, payload, id_),
         encoding=measure(payload.text),
         client_reference=submission.reference,
     )

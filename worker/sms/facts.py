@@ -14,15 +14,17 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from policies.message import Instant, Private
+from policies.message import IdentifierKind, Instant, Private
 from policies.sms.facts import SendFacts
 from policies.sms.fingerprint import bands
 from policies.sms.policy import Prepared, SmsPolicy
 from policies.sms.traffic import assess, carrier_prefix
 from worker.crypto import mac, reference
-from worker.sms.payload import Payload, suppression_references
+from worker.exclusions import EXCLUDING, MARKS, mark_reference
+from worker.keyring import PSEUDONYM, Keyring
+from worker.sms.payload import SUPPRESSION, Payload, suppression_references
 from worker.sms.submission import Ruling
-from worker.store import accounts, alike, suppressions, tallies
+from worker.store import accounts, alike, marks, suppressions, tallies
 from worker.store.accounts import Place
 from worker.store.alike import Seen
 from worker.store.tallies import TallyKey
@@ -57,14 +59,17 @@ class Traits(Private, frozen=True, kw_only=True):
     network: bytes
     bands: tuple[bytes, ...]
     opt_outs: tuple[bytes, ...]
+    mark: bytes
 
     def seen(self, cluster: bytes) -> Seen:
         """As it is remembered for telling near-duplicates."""
         return Seen(bands=self.bands, sender=self.sender, recipient=self.recipient, cluster=cluster)
 
 
-def traits_of(payload: Payload, id_: bytes, pseudonym: bytes, suppression: bytes) -> Traits:
-    """The traits under the tenant's keys (worker.keyring.PSEUDONYM, worker.sms.payload.SUPPRESSION)."""
+def traits_of(keyring: Keyring, tenant: str, payload: Payload, id_: bytes) -> Traits:
+    """The traits under the tenant's keys."""
+    pseudonym = keyring.tenant_key(tenant, PSEUDONYM)
+    suppression = keyring.tenant_key(tenant, SUPPRESSION)
     return Traits(
         id=id_,
         sender=reference(pseudonym, "sender", payload.sender),
@@ -72,6 +77,7 @@ def traits_of(payload: Payload, id_: bytes, pseudonym: bytes, suppression: bytes
         network=reference(pseudonym, "network", carrier_prefix(payload.recipient)),
         bands=tuple(mac(pseudonym, b"band\0" + band) for band in bands(payload.text)),
         opt_outs=suppression_references(suppression, payload.recipient, payload.sender, payload.campaign),
+        mark=mark_reference(keyring.tenant_key(tenant, MARKS), IdentifierKind.PHONE, payload.recipient),
     )
 
 
@@ -94,6 +100,7 @@ class Circumstances:
         self._now = now
         self._texts = texts
         self._withdrawn = suppressions.standing(tx, tenant, {name for one in texts for name in one.opt_outs})
+        self._excluded = self._marked(tx, tenant)
         most = max(sms.policy.alike_recipients, sms.policy.alike_senders)
         self._spreads = alike.spread(
             tx, tenant, [one.seen(one.id) for one in texts], now - ALIKE_WINDOW, most
@@ -125,6 +132,10 @@ class Circumstances:
             standing=self._standings[self._places[number]],
         )
 
+    def is_excluded(self, number: int) -> bool:
+        """Whether nothing is recorded of the text's recipient."""
+        return self._texts[number].mark in self._excluded
+
     def cluster(self, number: int) -> bytes:
         """What the text's near-duplicates are known by."""
         return self._spreads[number].cluster
@@ -150,6 +161,12 @@ class Circumstances:
         """Write down what was added."""
         tallies.add(tx, tenant, self._added)
         alike.note(tx, tenant, self._seen, self._now)
+
+    def _marked(self, tx: Connection, tenant: str) -> set[bytes]:
+        if not marks.has_any(tx, tenant):
+            return set()
+        found = marks.find(tx, tenant, {one.mark for one in self._texts})
+        return {one.reference for one in found if one.mark in EXCLUDING}
 
     def _counted(self, tx: Connection, tenant: str, policy: SmsPolicy) -> Counter[tuple[Counted, bytes]]:
         texts = self._texts

@@ -84,7 +84,12 @@ def judge(
     circumstances = Circumstances(tx, tenant.id, sms, now, traits, places)
     judged: list[Judged] = []
     for number, one in enumerate(drafts):
-        facts = Facts(now=now, policy=tenant.policy, send=circumstances.of(number, one.payload))
+        facts = Facts(
+            now=now,
+            policy=tenant.policy,
+            excluded=circumstances.is_excluded(number),
+            send=circumstances.of(number, one.payload),
+        )
         verdict = _verdict(one, facts, frozenset(sms.policy.shadow), circumstances.cluster(number))
         circumstances.add(number, verdict.ruling)
         judged.append(verdict)

@@ -117,6 +117,13 @@ class Replies:
         reason = _REASONS.get(reply.intent)
         return (reason,) if reason is not None else ()
 
+    def hear_stop(self, message: Message) -> None:
+        """An opt-out of somebody of whom nothing else is kept: it stands, and nothing answers it."""
+        number, text = _number(message.person), message.content.text or ""
+        inbound = message.channel is Channel.SMS and message.direction is Direction.INBOUND
+        if inbound and number and classify(text).intent is Intent.STOP:
+            self._note(number, message.account, "", Consent.WITHDRAWN, "keyword", message.occurred_at)
+
     def hear_receipt(self, event: DeliveryReported, conversation: bytes | None) -> None:
         """A provider that refuses because of an opt-out knows of one that we may not know."""
         if event.failure is Failure.OPTED_OUT and conversation is not None:

@@ -186,10 +186,8 @@ class Reviewing:
         if sms is None:
             return {one.review.key: _decided(one, Fate.STILL_HELD) for one in texts}
         payloads = [_reviewed(one) for one in texts]
-        pseudonym = self._keyring.tenant_key(self._tenant.id, PSEUDONYM)
-        suppression = self._keyring.tenant_key(self._tenant.id, SUPPRESSION)
         traits = [
-            traits_of(payload, one.review.id, pseudonym, suppression)
+            traits_of(self._keyring, self._tenant.id, payload, one.review.id)
             for payload, one in zip(payloads, texts, strict=True)
         ]
         places = [(one.review.connector, one.review.account) for one in texts]
@@ -197,7 +195,12 @@ class Reviewing:
         decided: dict[bytes, Decided] = {}
         events: dict[str, list[Governed]] = {}
         for number, (one, payload) in enumerate(zip(texts, payloads, strict=True)):
-            facts = Facts(now=now, policy=self._tenant.policy, send=circumstances.of(number, payload))
+            facts = Facts(
+                now=now,
+                policy=self._tenant.policy,
+                excluded=circumstances.is_excluded(number),
+                send=circumstances.of(number, payload),
+            )
             message = message_of(payload, one.review.account, one.review.entered_at)
             decision = decide(message, facts, BEFORE_SEND, frozenset(sms.policy.shadow))
             fate = _FATES[decision.outcome]
