@@ -196,6 +196,7 @@ class Runtime:
             "versions": versions(),
             "ready": self.ready(),
             "store": self._probe.ask(),
+            "standing": self._probe.standings(),
             "disk": disk(self.settings.data_dir),
             "queue": {
                 "deliveries": self.ledger.depth,
