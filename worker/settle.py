@@ -29,7 +29,7 @@ from policies.event import (
 )
 from policies.gate import decide
 from policies.lifecycle import CLAUSES, Duty
-from policies.message import Channel, Identifier, Instant, Message
+from policies.message import Channel, Direction, Identifier, Instant, Message
 from policies.record import Record, Withheld, record_of_message, record_of_receipt, record_of_unsend
 from policies.rules import BEFORE_TRANSCRIPT
 from policies.tenant import Facts
@@ -45,6 +45,9 @@ from worker.sms.optouts import Replies
 from worker.store import accounts, decisions, outbox, people
 
 DAY: Final = 86_400 * 1_000_000
+
+CAME_IN: Final = "in:"
+"""What stands before the id of an inbound text in what its key is made of."""
 
 FURTHER: Final = "further_reason"
 """Event of the counters for every reason of an event beside its first: so that no event is counted twice."""
@@ -190,11 +193,11 @@ class Settlement:
         work = Work(delivery=delivery, item=item, place=(connector, event.account))
         match event:
             case MessageReceived() | MessageEdited():
-                work.key = self._key(work, event.message.id)
+                work.key = self._key(work, event.message.id, event.message.direction)
                 if not item.dropped:
                     work.person = self._person(work, event.message.person)
             case MessageUnsent():
-                work.key = self._key(work, event.message_id)
+                work.key = self._key(work, event.message_id, Direction.INBOUND)
                 work.person = self._person(work, event.person) if event.person else None
             case DeliveryReported():
                 work.key = self._key(work, event.ours or event.message_id)
@@ -206,7 +209,11 @@ class Settlement:
                 pass
         return work
 
-    def _key(self, work: Work, platform_id: str) -> bytes:
+    def _key(self, work: Work, platform_id: str, direction: Direction = Direction.OUTBOUND) -> bytes:
+        """Providers of texts number what comes in apart from what goes out: one id may be two texts."""
+        came_in = direction is Direction.INBOUND
+        if came_in and work.delivery.source.connector.channel is Channel.SMS:
+            platform_id = CAME_IN + platform_id
         return message_key(self._pseudonym, *work.place, platform_id)
 
     def _person(self, work: Work, identifiers: tuple[Identifier, ...]) -> Person:

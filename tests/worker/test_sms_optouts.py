@@ -229,7 +229,9 @@ def test_nobody_is_helped_where_the_tenant_has_no_words_for_it(replica: Replica)
 
 def test_a_provider_that_knows_of_an_opt_out_is_believed(replica: Replica) -> None:
     """STOP may have been said to the carrier, and never have come here."""
-    tell(replica, text("hello"))
+    hello = text("hello")
+    sent = msgspec.structs.replace(hello.message, direction=Direction.OUTBOUND)
+    tell(replica, msgspec.structs.replace(hello, message=sent))
     report = DeliveryReported(
         account=SENDER,
         message_id="t1",
@@ -281,3 +283,14 @@ def test_a_receipt_that_echoes_our_id_resolves_what_nobody_knew(replica: Replica
     statuses = {entry["direction"]: entry["status"] for entry in conversation["entries"]}
     assert statuses == {"inbound": None, "outbound": "delivered"}
     assert export(replica.store, replica.keyring, "acme")["unattributed"] == []
+
+
+def test_an_inbound_text_never_rewrites_one_that_went_out(replica: Replica) -> None:
+    """Whoever may post what came in could else change what the transcript says that was sent."""
+    tell(replica, text("STOP"))
+    (before,) = export(replica.store, replica.keyring, "acme")["conversations"]
+    (ours,) = [entry["id"] for entry in before["entries"] if entry["direction"] == "outbound"]
+    tell(replica, text("something else", ours, at=NOW + 5))
+    (after,) = export(replica.store, replica.keyring, "acme")["conversations"]
+    said = {(entry["direction"], entry["text"]) for entry in after["entries"]}
+    assert said == {("inbound", "STOP"), ("outbound", CONFIRMATIONS["en"]), ("inbound", "something else")}
