@@ -129,6 +129,12 @@ class Metrics:
         self.rights_due = self._gauge(
             "rights_due", "Persons' requests that are due soon, or overdue", "tenant", "urgency"
         )
+        self.retention = self._counter(
+            "retention", "What retention took away of a tenant, by what it was", "tenant", "what"
+        )
+        self.retention_held = self._gauge(
+            "retention_held", "Contents past their ceiling that a legal hold keeps", "tenant"
+        )
         self.reconciled = self._counter(
             "reconciled", "Ids that a platform was asked about", *tenant, "about", "result"
         )

@@ -19,6 +19,7 @@ from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened
 from worker.retention.run import run_due
+from worker.retention.telling import telling
 from worker.rights.attending import attend
 from worker.rights.desk import Desk
 from worker.rights.excluding import erase_excluded
@@ -70,7 +71,7 @@ def standing_jobs(means: Means) -> tuple[Job, ...]:
         _shared("deadlines", _HOUR, lambda _: tell_due(store, tools.deadlines, log, clock())),
         _shared("rights", _MINUTE, lambda _: _attend(means, tools)),
         _shared("exclusions", _QUARTER, lambda _: bool(erase_excluded(Desk(tools), tools))),
-        _shared("retention", 10 * _MINUTE, partial(_retain, means)),
+        _shared("retention", _HOUR, partial(_retain, means)),
         *hold_jobs(opened, clock, means.tenants),
         *audits,
     )
@@ -91,8 +92,15 @@ def _attend(means: Means, tools: Tools) -> bool:
 
 def _retain(means: Means, stop: Stop) -> bool:
     opened = means.opened
-    tenants = means.tenants().serving
-    return run_due(opened.store, opened.keyring, tenants, means.clock, signing=opened.signing, stop=stop)
+    return run_due(
+        opened.store,
+        opened.keyring,
+        means.tenants().serving,
+        means.clock,
+        signing=opened.signing,
+        tell=telling(means.log, means.metrics),
+        stop=stop,
+    )
 
 
 def _audit(means: Means, stop: Stop) -> bool:

@@ -259,6 +259,29 @@ class DeadlineLine(Line, frozen=True, kw_only=True, tag="deadline"):
     seconds: int
 
 
+class RetentionLine(Line, frozen=True, kw_only=True, tag="retention"):
+    """A run of retention took something of a tenant away.
+
+    ``contents`` were destroyed, ``restricted`` hidden because of a legal hold, ``held`` are past their ceiling and stay
+    because of one; ``persons`` of whom nothing was left were forgotten, ``keys`` of conversations destroyed; ``records`` are
+    tombstones after the floor, and at the very end every row; ``leftovers`` rows of outbound texts. ``step``: how far an
+    offboarding is. ``sequence`` and ``head`` are the end of the tenant's decision chain.
+    """
+
+    tenant: str
+    contents: int
+    restricted: int
+    held: int
+    persons: int
+    keys: int
+    records: int
+    leftovers: int
+    step: str
+    sequence: int
+    head: str
+    duration_us: int
+
+
 class TermsLine(Line, frozen=True, kw_only=True, tag="terms"):
     """Another register of terms, or another rule pack, is in force than was seen before (``before_…``, "" the first time)."""
 
@@ -350,6 +373,7 @@ LINES: tuple[type[Line], ...] = (
     ConfigurationLine,
     JobLine,
     DeadlineLine,
+    RetentionLine,
     TermsLine,
     ReconciliationLine,
     FreshnessLine,

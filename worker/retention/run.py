@@ -35,7 +35,8 @@ class Tended(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did for one tenant.
 
     ``contents`` destroyed, ``restricted`` because of a hold, ``held``: past their ceiling, and a hold keeps them. ``records``:
-    tombstones, and at the very end every row; ``leftovers``: rows of outbound texts. ``step``: how far an offboarding is.
+    tombstones, and at the very end every row; ``leftovers``: rows of outbound texts. ``step``: how far an offboarding is;
+    ``sequence`` and ``head``: the end of the decision chain.
     """
 
     tenant: str
@@ -47,6 +48,8 @@ class Tended(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     leftovers: int = 0
     step: str = ""
+    sequence: int = 0
+    head: str = ""
     duration_us: int = 0
 
     @property
@@ -101,6 +104,9 @@ def tend(means: Means, id_: str, tenant: Tenant | None, offboarding: Offboarding
         swept, forgotten, records = _by_age(means, id_, policy)
     sms = tenant.sms.policy if tenant is not None and tenant.sms is not None else SmsPolicy()
     rows = leftovers.purge(means, id_, sms)
+    with means.store.reading() as tx:
+        known = retention.find_offboarding(tx, id_)
+        sequence, head = decisions.end_of(tx, id_)
     return Tended(
         tenant=id_,
         contents=swept.contents,
@@ -110,7 +116,9 @@ def tend(means: Means, id_: str, tenant: Tenant | None, offboarding: Offboarding
         keys=forgotten.keys,
         records=records,
         leftovers=rows,
-        step=_step(means, id_) if offboarding is not None else "",
+        step=known.step if known is not None else "",
+        sequence=sequence,
+        head=head.hex(),
         duration_us=round((time.monotonic() - started) * 1_000_000),
     )
 
@@ -140,9 +148,3 @@ def _records(means: Means, id_: str, policy: Retention, now: Instant) -> int:
             return 0
     before = agreement.ended_at
     return means.until_done(lambda tx: retention.forget_tombstones(tx, id_, before, BATCH))
-
-
-def _step(means: Means, id_: str) -> str:
-    with means.store.reading() as tx:
-        known = retention.find_offboarding(tx, id_)
-    return known.step if known is not None else ""
