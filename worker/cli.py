@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "tenants": "Check, show and begin tenant files.",
     "policy": "List the rules, explain reason codes, try another policy.",
     "screen": "Say what the screening of outbound texts would do with a text or a file of them.",
-    "keys": "Make, list and revoke keys of the programming interface.",
+    "keys": "Make, list and revoke keys of the programming interface; exchange and split the master key.",
     "quarantine": "Look at texts that wait for a person; release or reject them.",
     "backup": "Back up store and keyring while the worker runs; delete keyrings that are too old.",
     "restore": "Restore a backup into an empty store, and delete again what was deleted since.",

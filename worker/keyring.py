@@ -24,6 +24,9 @@ PSEUDONYM: Final = "pseudonym"
 RECORDS: Final = "records"
 """Purpose of the key that seals what belongs to a tenant and to no conversation."""
 
+CHECK_PLACE: Final = b"check"
+"""What the constant that tells a wrong master key is bound to."""
+
 _CONSTANT = b"sluicegate keyring 1"
 _CACHED_KEYS = 50_000
 
@@ -70,11 +73,11 @@ class Keyring:
             sealed = connection.execute(_check).scalar_one_or_none()
             if sealed is None:
                 # Of two that begin with different keys, the second is refused now and not at its next start.
-                fresh = {"id": 1, "sealed": self._master.wrap(_CONSTANT, b"check")}
+                fresh = {"id": 1, "sealed": self._master.wrap(_CONSTANT, CHECK_PLACE)}
                 insert_missing(connection, _checks, [fresh])
                 sealed = connection.execute(_check).scalar_one()
         try:
-            self._master.unwrap(sealed, b"check")
+            self._master.unwrap(sealed, CHECK_PLACE)
         except CryptoError:
             raise StoreError(
                 "the master key is not the one of this keyring: give the right key file"

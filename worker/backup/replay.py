@@ -204,7 +204,7 @@ def _consented(to: _Told, lines: Sequence[Consented]) -> None:
     there = persons.conversation_rows(to.tx, to.tenant, {line.conversation for line in lines})
     known = {row.id for row in there}
     changes = [
-        (line.conversation, line.category, line.consent, line.changed_at)
+        (line.conversation, line.category, line.consent, line.changed_at, line.source)
         for line in lines
         if line.conversation in known
     ]

@@ -14,7 +14,7 @@ from worker.acts import Operator, record_everywhere
 from worker.backup.dump import Made, back_up_keyring, back_up_store
 from worker.backup.horizon import expired, prune
 from worker.backup.journal import Journal
-from worker.commands.keys import operator
+from worker.commands.operator import By, Why, operator
 from worker.crypto import MasterKey
 from worker.errors import ConfigurationError
 from worker.opening import Opened, open_all
@@ -48,10 +48,8 @@ def make(
         Path | None,
         typer.Option("--keyring", help="A new file for the keyring, in another directory.", metavar="FILE"),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option("--by", help="Who does it: it stands on the record. Default: the user.")
-    ] = None,
-    why: Annotated[str, typer.Option("--why", help="Why: it stands on the record.")] = "backup",
+    by: By = None,
+    why: Why = "backup",
 ) -> None:
     """Write a backup of the store, and with --keyring one of the keyring."""
     settings, who = load_settings(), operator(by, why)

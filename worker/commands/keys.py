@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from getpass import getuser
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from worker.acts import Operator
 from worker.api.access import NoSuchKey, issue
 from worker.api.access import revoke as revoke_key
 from worker.api.keys import KeyScope
+from worker.commands import masterkey
+from worker.commands.operator import By, operator
 from worker.errors import ConfigurationError
 from worker.opening import open_all
 from worker.plain import plain
@@ -28,16 +28,15 @@ from worker.tenants.file import TENANT_ID
 from worker.transcripts import iso
 
 app = typer.Typer(
-    help="Make, list and revoke keys of the programming interface.",
+    help="Make, list and revoke keys of the programming interface; exchange and split the master key.",
     no_args_is_help=True,
     add_completion=False,
 )
+app.command("rotate")(masterkey.rotate)
+app.command("rewrap")(masterkey.rewrap)
+app.add_typer(masterkey.parts, name="escrow")
 
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT")]
-By = Annotated[
-    str | None, typer.Option("--by", help="Who does it: it stands on the record. Default: the user.")
-]
-
 _LONGEST_LABEL: Final = 128
 _WIDE: Final = 200
 
@@ -118,18 +117,6 @@ def _check(settings: Settings, tenant: str, label: str) -> None:
         )
     if not (label.strip() and label.isprintable() and len(label) <= _LONGEST_LABEL):
         raise ConfigurationError(f"--label: expected at most {_LONGEST_LABEL} characters on one line")
-
-
-def operator(by: str | None, why: str) -> Operator:
-    """Who does something, and why. Default: the user that this process runs as."""
-    return Operator(name=by or _user(), why=why)
-
-
-def _user() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container may run as a user without a name
-        raise ConfigurationError("--by: say who does it") from None
 
 
 def _told(one: api_keys.ApiKey) -> dict[str, Any]:

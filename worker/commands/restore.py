@@ -11,7 +11,7 @@ import typer
 
 from worker.backup.restore import Plan, Sources, Target, examine_sources
 from worker.backup.restore import restore as restore_into
-from worker.commands.keys import operator
+from worker.commands.operator import By, Why, operator
 from worker.crypto import CryptoError, MasterKey
 from worker.errors import ConfigurationError
 from worker.keyring import open_keyring
@@ -34,14 +34,12 @@ MasterKeyFile = Annotated[
 def restore(  # noqa: PLR0913 - the command's options
     file: Annotated[Path, typer.Argument(help="A backup of the store.", metavar="FILE")],
     keyring: Annotated[Path, typer.Option("--keyring", help="A backup of its keyring.", metavar="FILE")],
-    why: Annotated[str, typer.Option("--why", help="Why: it stands on the record.")],
+    why: Why,
     journal: Annotated[
         list[Path] | None,
         typer.Option("--journal", help="What was deleted since; again for every journal.", metavar="FILE"),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option("--by", help="Who does it: it stands on the record. Default: the user.")
-    ] = None,
+    by: By = None,
     master_key_file: MasterKeyFile = None,
     *,
     accept_loss: Annotated[
