@@ -37,7 +37,7 @@ class Governed(Private, frozen=True):
     ``dropped`` means that nothing of its content may be kept; ``reasons`` is the gate's trace.
     ``withheld``: kept, and not part of what was exchanged, until a person has ``released`` it.
     ``disposition``: what was decided of a text that is to be sent, None for everything that came in: what becomes of
-    that is decided in the transaction.
+    that is decided in the transaction. ``told_by``: how a consent was learnt that no channel told.
     """
 
     event: Event
@@ -46,6 +46,7 @@ class Governed(Private, frozen=True):
     withheld: bool = False
     disposition: Disposition | None = None
     released: bool = False
+    told_by: str = ""
 
 
 class Posted(Private, frozen=True, kw_only=True):

@@ -52,6 +52,9 @@ CAME_IN: Final = "in:"
 FURTHER: Final = "further_reason"
 """Event of the counters for every reason of an event beside its first: so that no event is counted twice."""
 
+TEXTS: Final = "sms"
+"""Category of the consent to be sent texts: no other is an opt-out of them, or lifts one."""
+
 UNSEND_DELAY: Final = "unsend_delay"
 """Event of the counters that tell how long it took from accepting an unsend to content that is gone, by upper bound."""
 
@@ -120,7 +123,7 @@ class Settlement:
         self._receipts: dict[bytes, outbox.Told] = {}
         self.settled: list[list[Settled]] = []
         self._marks: dict[tuple[bytes, str], Instant] = {}
-        self._consents: list[tuple[bytes, str, str, Instant]] = []
+        self._consents: list[tuple[bytes, str, str, Instant, str]] = []
         self._standings: list[tuple[str, AccountChanged]] = []
 
     def apply(self) -> None:
@@ -359,13 +362,14 @@ class Settlement:
 
     def _consent(self, work: Work, event: ConsentChanged) -> Settled:
         conversation = self._directory.conversation(work.person)
-        if work.delivery.source.connector.channel is Channel.SMS:
+        if work.delivery.source.connector.channel is Channel.SMS and event.category == TEXTS:
             # What a provider took a text for is as old as the text.
             said = self._said.get((id(work.delivery), event.person), event.occurred_at)
             event = msgspec.structs.replace(event, occurred_at=min(said, event.occurred_at))
             self._replies.hear_consent(event)
         if conversation is not None:
-            change = (conversation, event.category, event.consent.value, event.occurred_at)
+            source = work.item.told_by or people.CHANNEL
+            change = (conversation, event.category, event.consent.value, event.occurred_at, source)
             self._consents.append(change)
         return self._settled(work, Disposition.STORED)
 

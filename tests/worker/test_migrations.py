@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table("one_more", sa.Column("id", sa.BigInteger(), primary_key=True))
     {statement}
 '''
-HEADS: Final = {"store": "0006", "keyring": "0001"}
+HEADS: Final = {"store": "0007", "keyring": "0001"}
 """This version's revision of each schema."""
 BEFORE_TEXTS: Final = {
     *("account_state", "alembic_version_store", "alias", "callback", "consent", "content", "conversation"),

@@ -107,6 +107,7 @@ class Consented(Private, frozen=True, kw_only=True, tag="consented", tag_field="
     category: str
     consent: str
     changed_at: Instant
+    source: str = "channel"
 
 
 class Revoked(Private, frozen=True, kw_only=True, tag="revoked", tag_field="kind"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import BindParameter, Connection, Update, bindparam, select, update
@@ -82,12 +82,21 @@ def _raise_watermark(column: str) -> Update:
     return update(conversations).where(*where).values({column: until})
 
 
-def change_consents(tx: Connection, tenant: str, changes: Sequence[tuple[bytes, str, str, Instant]]) -> None:
-    """(conversation, category, consent, at): the latest event wins; of two at once, the withdrawal."""
-    names = ("conversation", "category", "changed_at", "consent")
-    rows = [
-        {"tenant": tenant, **dict(zip(names, change, strict=True))}
-        for change in sorted((who, what, at, consent) for who, what, consent, at in changes)
-    ]
-    replace_older(tx, consents, rows, ("changed_at", "consent"))
+CHANNEL: Final = "channel"
+"""Source of a consent that a platform told."""
+
+
+def change_consents(
+    tx: Connection,
+    tenant: str,
+    changes: Sequence[tuple[bytes, str, str, Instant] | tuple[bytes, str, str, Instant, str]],
+) -> None:
+    """(conversation, category, consent, at, source): the latest event wins; of two at once, the withdrawal.
+
+    Where no source is named, a channel told it.
+    """
+    names = ("conversation", "category", "changed_at", "consent", "source")
+    told = sorted((who, what, at, consent, *(of or (CHANNEL,))) for who, what, consent, at, *of in changes)
+    rows = [{"tenant": tenant, **dict(zip(names, change, strict=True))} for change in told]
+    replace_older(tx, consents, rows, ("changed_at", "consent", "source"))
     note(tx, (msgspec.convert(row, Consented) for row in rows))

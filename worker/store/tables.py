@@ -168,7 +168,7 @@ class AliasRow(Table, table=True):
 
 
 class ConsentRow(Table, table=True):
-    """What a person last allowed or withdrew, by category; the latest event wins."""
+    """What a person last allowed or withdrew, by category, and how it was learnt; the latest event wins."""
 
     __tablename__ = "consent"
     tenant: str = _text(key=True)
@@ -176,6 +176,7 @@ class ConsentRow(Table, table=True):
     category: str = _text(key=True)
     consent: str = _text()
     changed_at: int = _number()
+    source: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'channel'")))
     __table_args__ = (_CLUSTERED,)
 
 
