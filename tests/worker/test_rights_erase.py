@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from policies.event import DeliveryReported, DeliveryStatus, MessageUnsent
 from policies.message import Direction, Identifier, IdentifierKind
@@ -139,13 +139,13 @@ def test_all_channels_of_one_person_go_at_once(office: Office) -> None:
 
 def test_what_comes_again_does_not_come_back(office: Office) -> None:
     """The same delivery, an edit, an unsend, a receipt: nobody is met, nothing is kept; a new message is somebody new."""
-    event = said("whatsapp", "m1", SECRET)
-    office.tell(ACME, "whatsapp", event)
+    first = said("whatsapp", "m1", SECRET)
+    office.tell(ACME, "whatsapp", first)
     office.ask("DELETE", WHATSAPP)
     account = ACCOUNTS["whatsapp"]
-    unsent = MessageUnsent(account=account, message_id="m1", occurred_at=NOW, person=event.message.person)
+    unsent = MessageUnsent(account=account, message_id="m1", occurred_at=NOW, person=first.message.person)
     receipt = DeliveryReported(account=account, message_id="m1", status=DeliveryStatus.READ, occurred_at=NOW)
-    for again in (event, unsent, receipt, event):
+    for again in (first, unsent, receipt, first):
         office.tell(ACME, "whatsapp", again)
     assert (ids(office), texts(office)) == (set(), [])
     office.tell(ACME, "whatsapp", said("whatsapp", "m2", "me again"))
@@ -483,8 +483,8 @@ def test_an_erasure_while_its_person_goes_on_writing(databases: Databases) -> No
         def write() -> None:
             with writing.replica.serving() as send:
                 for number in range(60):
-                    event = said("whatsapp", f"new{number}", "new")
-                    answers.append(send(delivery(ACME, event)))
+                    new = said("whatsapp", f"new{number}", "new")
+                    answers.append(send(delivery(ACME, new)))
 
         in_threads(write, partial(erasing.ask, "DELETE", WHATSAPP))
         assert answers == [Answer.COMMITTED] * 60
@@ -502,3 +502,21 @@ def test_another_replica_forgets_the_key(databases: Databases) -> None:
         erasing.ask("DELETE", WHATSAPP)
         writing.tell(ACME, "x", said("x", "m9", "hello"))
         assert not writing.keyring.keys("acme", gone)
+
+
+def test_an_erasure_costs_the_next_writer_one_look_and_nobody_after_it(databases: Databases) -> None:
+    """Who writes asks the database nothing more than before there were erasures, but for the first time after one."""
+    with offices(databases, 2) as [writing, erasing]:
+        asked: list[str] = []
+        event.listen(writing.store.engine, "before_cursor_execute", lambda *told_: asked.append(told_[2]))
+
+        def statements(id_: str) -> int:
+            asked.clear()
+            writing.tell(ACME, "x", said("x", id_, "hello"))
+            return len(asked)
+
+        writing.tell(ACME, "x", said("x", "m1"), said("x", "m2"))
+        writing.tell(ACME, "whatsapp", said("whatsapp", "m1", SECRET))
+        before = statements("m3")
+        erasing.ask("DELETE", WHATSAPP)
+        assert [statements("m4"), statements("m5")] == [before + 1, before]
