@@ -75,6 +75,11 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0] if level else GENESIS
 
 
+def decode_one(record: bytes) -> DecisionRecord:
+    """One encoded record. Raises MsgspecError."""
+    return _record_decoder.decode(record)
+
+
 def leaves(stored: bytes) -> list[bytes]:
     """The encoded records of a stored commit. Raises MsgspecError."""
     return [bytes(item) for item in _decoder.decode(stored)]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import event
+from sqlalchemy import event, select
 
+from policies.lifecycle import Duty
 from policies.message import IdentifierKind
 from policies.record import State
 from tests.databases import Databases
@@ -24,7 +25,7 @@ from worker.opening import Opened
 from worker.register import Register
 from worker.rights.erase import Gone
 from worker.rights.errors import RightsRefused
-from worker.store import decisions, seals
+from worker.store import decisions, messages, seals
 from worker.store.journal import Destroyed, Erased
 from worker.tenants.loading import Tenants, Version
 
@@ -215,6 +216,18 @@ def test_a_hold_placed_between_the_question_and_the_commit_is_heeded(
         monkeypatch.setattr(Register, "save", save_and_place)
         house.tell(unsend("m0"))
         assert list(house.hidden().values()) == ["good day"]
+
+
+def test_what_is_restricted_is_named_by_no_message(house: House) -> None:
+    """Whoever calls it: the content's row stays."""
+    table = messages.messages
+    [conversation] = house.conversations()
+    with house.replica.store.transaction() as tx:
+        content = tx.execute(select(table.c.content)).scalar_one()
+        kept = (house.key("m0"), content, conversation, NOW)
+        Holds(tx, "acme").restrict([kept], Duty.ERASURE, NOW)
+    assert house.seen() == {}
+    assert list(house.hidden().values()) == ["good day"]
 
 
 def test_who_takes_nothing_away_asks_for_no_holds(house: House) -> None:

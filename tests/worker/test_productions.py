@@ -28,8 +28,8 @@ from worker.acts import told
 from worker.audit.receipts import verify_receipt
 from worker.audit.signing import SigningKey
 from worker.conformance.search import Search
-from worker.holds import production
-from worker.holds.bundle import MANIFEST, check
+from worker.holds import gather, production
+from worker.holds.bundle import MANIFEST, Writer, check
 from worker.holds.envelope import BundleRefused, RecipientPrivateKey
 from worker.holds.production import DESTROYED, MISSING, Made, Order, ProductionDesk, ProductionRefused
 from worker.holds.shred import Shredded
@@ -190,9 +190,14 @@ def test_of_x_there_are_ids_alone(office: Office) -> None:
     )
     office.house.tell(*events, connector="x")
     office.house.tell(unsend("200", connector="x"), connector="x")
+    office.house.tell(edit("100", "a better post", connector="x", who=XENA), connector="x")
     office.make()
     _, files = office.opened()
-    lines = [line for line in files["messages"] if line["connector"] == "x"]
+    [version] = [line for line in files["messages"] if "version_of" in line]
+    names = {"version_of", "connector", "account", "conversation", "occurred_at", "restricted", "id"}
+    assert version.keys() == names
+    assert "better" not in json.dumps(files)
+    lines = [line for line in files["messages"] if line["connector"] == "x" and "ref" in line]
     assert sorted(line["id"] for line in lines) == ["100", "200"]
     assert all(line["ids_only"] for line in lines)
     names = {"ref", "id", "connector", "account", "state", "ids_only", "conversation", "restricted"}
@@ -469,6 +474,89 @@ def test_wherever_a_bundle_is_damaged_or_cut_off_it_is_refused(
         office.out.write_bytes(harmed)
         with pytest.raises(BundleRefused):
             office.opened()
+
+
+def _altered(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, data.replace(b"good day", b"good bye")
+
+
+def _missing(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield from [(name, data)] if name != "messages/000001.jsonl" else []
+
+
+def _another(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, data
+    yield name.replace("000001", "000009"), data
+
+
+def _late(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, data
+    if name == MANIFEST:
+        yield "messages/000002.jsonl", b""
+
+
+def _escaping(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield f"../{name}", data
+
+
+def _unlisted(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    if name != MANIFEST:
+        yield name, data
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (_altered, "messages/000001.jsonl is not the file"),
+        (_missing, "messages/000001.jsonl is missing"),
+        (_another, "is not the file|behind the manifest"),
+        (_late, "stands behind the manifest"),
+        (_escaping, "something that no production holds"),
+        (_unlisted, "no manifest"),
+    ],
+)
+def test_what_is_inside_is_what_the_manifest_lists(
+    office: Office, monkeypatch: pytest.MonkeyPatch, change: Callable[[str, bytes], Any], sentence: str
+) -> None:
+    """Also where whoever sealed it again had the recipient's public key."""
+    member = Writer._member
+
+    def changed(self: Writer, name: str, data: bytes) -> None:
+        for one in change(name, data):
+            member(self, *one)
+
+    monkeypatch.setattr(Writer, "_member", changed)
+    office.make(person=ANN)
+    with pytest.raises(BundleRefused, match=sentence):
+        office.opened()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("disposition", "dropped"),
+        ("count", 7),
+        ("head", "00" * 32),
+        ("path", [[True, "00" * 32]]),
+        ("record", "!"),
+    ],
+)
+def test_a_decision_that_is_not_in_the_chain_is_refused(
+    office: Office, monkeypatch: pytest.MonkeyPatch, field: str, value: Any
+) -> None:
+    proven = gather._proven
+    monkeypatch.setattr(gather, "_proven", lambda *told_: proven(*told_) | {field: value})
+    office.make(person=ANN)
+    with pytest.raises(BundleRefused, match="decision on line 1"):
+        office.opened()
+
+
+def test_decisions_of_another_tenant_are_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = production._manifest
+    monkeypatch.setattr(production, "_manifest", lambda *told_: manifest(*told_) | {"tenant": "globex"})
+    office.make(person=ANN)
+    with pytest.raises(BundleRefused, match="another tenant"):
+        office.opened()
 
 
 def test_blocks_cannot_change_places(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from policies.message import IdentifierKind, Instant
@@ -162,7 +163,8 @@ class Gatherer:
     def _said(self, parts: Mapping[str, Part], conversation: bytes) -> Line:
         [row] = persons.conversation_rows(self._tx, self._tenant, [conversation])
         names = ("id",) if row.connector in _IDS_ONLY else ("id", "text", "media", "details", "profile")
-        return {name: parts[name].value for name in names if name in parts}
+        place = {"connector": row.connector, "account": row.account}
+        return place | {name: parts[name].value for name in names if name in parts}
 
     def _opened(self, key: ConversationKey | None, own: bytes, sealed: bytes | None) -> dict[str, Part]:
         if key is None or sealed is None:
@@ -190,10 +192,7 @@ def _proven(commit: chain.Commit, previous: bytes, index: int, record: chain.Dec
     leaves = chain.leaves(commit.decisions)
     return {
         "tenant": commit.tenant,
-        "event": record.event,
-        "disposition": record.disposition,
-        "policy": record.policy,
-        "reasons": record.reasons,
+        **_shown(record),
         "record": base64.b64encode(leaves[index]).decode(),
         "path": [[on_the_left, one.hex()] for on_the_left, one in chain.merkle_path(leaves, index)],
         "sequence": commit.sequence,
@@ -204,13 +203,25 @@ def _proven(commit: chain.Commit, previous: bytes, index: int, record: chain.Dec
     }
 
 
+def _shown(record: chain.DecisionRecord) -> Line:
+    """What a record says, as it stands beside it."""
+    return {
+        "event": record.event,
+        "disposition": record.disposition,
+        "policy": record.policy,
+        "reasons": [[code, rule, list(clauses)] for code, rule, clauses in record.reasons],
+    }
+
+
 def is_proven(line: Mapping[str, Any]) -> bool:
-    """Whether a decision's record leads to the head of the chain that its line names."""
+    """Whether a decision's record says what its line does, and leads to the head of the chain that the line names."""
     try:
         record = base64.b64decode(line["record"], validate=True)
         root = chain.root_by(record, [(on_the_left, bytes.fromhex(one)) for on_the_left, one in line["path"]])
         previous = bytes.fromhex(line["previous"])
         fields = (line["sequence"], line["committed_at"], line["count"], root)
-        return bool(chain.head(previous, line["tenant"], *fields).hex() == line["head"])
-    except (KeyError, TypeError, ValueError):
+        head = chain.head(previous, line["tenant"], *fields).hex()
+        said = _shown(chain.decode_one(record))
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError):
         return False
+    return bool(head == line["head"] and all(line.get(name) == value for name, value in said.items()))
