@@ -112,13 +112,17 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def preload(worker: WorkerUnderTest, count: int) -> None:
-    """Fill the SQLite store with `count` messages that nobody will ask for, by the bulk path.
+    """Fill the SQLite store with `count` messages that nobody will ask for."""
+    fill(worker.database.url.removeprefix("sqlite:///"), count)
+
+
+def fill(path: str, count: int) -> None:
+    """Fill an SQLite store by the bulk path.
 
     Keys are random as real ones are. They go in sorted, in two passes: the second splits the pages
     that the first filled, which leaves them as full as random inserts do, in a tenth of the time.
     """
     filling = Filling(count)
-    path = worker.database.url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in SQLITE_FOR_FILLING:
             connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from policies.message import IdentifierKind, MessageKind
 from policies.record import State
 from policies.retention import ContentClass, Retention, class_of
+from tests.collected import Collected
 from tests.databases import ENGINES, MASTER, Databases, Provisioner
 from tests.flows.dump import audit
 from tests.flows.harness import ACCOUNTS, delivery, edit, in_threads, message, person, unsend
@@ -25,11 +26,14 @@ from worker.acts import Operator
 from worker.holds.placing import HoldDesk, Terms
 from worker.inbound import Answer
 from worker.keyring import open_keyring
+from worker.log.lines import RetentionLine
+from worker.metrics import Metrics
 from worker.retention import purge
 from worker.retention.means import BATCH, Stopped
 from worker.retention.purge import Judge
 from worker.retention.space import give_back
-from worker.store import checkpoint, partitions
+from worker.retention.telling import telling
+from worker.store import checkpoint, decisions, partitions
 
 OFFICER: Final = Operator(name="Ola Officer", why="file 7 is opened")
 BOB: Final = person(IdentifierKind.PHONE, "12025550177")
@@ -236,6 +240,29 @@ def test_over_years_exactly_what_is_due_goes(
     for one in (of, neighbour):
         audit(house.replica.store, one.id)
     house.close()
+
+
+def test_a_run_is_told_once_and_counted(house: House) -> None:
+    """With the head of the chain; of a tenant with whom there was nothing to do, nothing."""
+    acme, bolt = served("acme", keeping(text="30 days")), served("bolt", keeping(text="30 days"))
+    house.replica.tell(acme, message("m1"), message("m2"))
+    house.replica.tell(bolt, message("m1"))
+    house.now += 20 * DAY
+    house.replica.tell(bolt, message("m2"))
+    house.now += 11 * DAY
+    log, metrics = Collected(), Metrics("test")
+    done = house.run(acme, bolt, served("nobody", Retention()))
+    tell = telling(log, metrics)
+    for one in done.values():
+        tell(one)
+    lines = {line.tenant: line for line in log.lines if isinstance(line, RetentionLine)}
+    assert {name: line.contents for name, line in lines.items()} == {"acme": 2, "bolt": 1}
+    with house.replica.store.reading() as tx:
+        sequence, head = decisions.end_of(tx, "acme")
+    assert (lines["acme"].sequence, lines["acme"].head) == (sequence, head.hex())
+    page = metrics.page().decode()
+    assert 'sluicegate_retention_total{tenant="acme",what="contents"} 2.0' in page
+    assert 'sluicegate_retention_held{tenant="nobody"} 0.0' in page
 
 
 # -- bytes ---------------------------------------------------------------------------------------------------

@@ -22,10 +22,10 @@ from worker.store.decisions import End
 from worker.store.engine import Store
 from worker.store.retry import persistently
 
-BATCH: Final = 250
+BATCH: Final = 500
 """Rows of one transaction: intake waits for no longer than that."""
 
-_REST: Final = 5.0
+_REST: Final = 2.0
 """How much longer than a batch the pause after it is."""
 _LONGEST_REST: Final = 2.0
 
@@ -58,11 +58,9 @@ class Means(Private, frozen=True, kw_only=True):
         """One batch: a transaction, tried again where replicas met, and a pause."""
         if self.stop():
             raise Stopped
-        started = time.monotonic()
-        try:
-            return persistently(lambda: self._once(work))
-        finally:
-            self.rest(time.monotonic() - started)
+        done, took = persistently(lambda: self._once(work))
+        self.rest(took)
+        return done
 
     def until_done(self, work: Callable[[Connection], int], limit: int = BATCH) -> int:
         """Batches until one finds less than so many; how many there were in all."""
@@ -73,9 +71,12 @@ class Means(Private, frozen=True, kw_only=True):
             if number < limit:
                 return total
 
-    def _once(self, work: Callable[[Connection], T]) -> T:
+    def _once(self, work: Callable[[Connection], T]) -> tuple[T, float]:
+        """What it returns, and how long others had to wait for it: not how long it waited for them."""
         with self.store.transaction() as tx:
-            return work(tx)
+            started = time.monotonic()
+            done = work(tx)
+        return done, time.monotonic() - started
 
     def salt(self, tenant: str) -> bytes:
         """The salt of commitments that belong to no conversation."""
