@@ -399,7 +399,7 @@ ADMIN = {
     b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1": 404,
     b"GET /webhooks/acme/facebook HTTP/1.1": 404,
     b"GET /docs HTTP/1.1": 404,
-    b"GET /openapi.json HTTP/1.1": 404,
+    b"GET /openapi.json HTTP/1.1": 200,
     b"POST /status HTTP/1.1": 405,
     b"DELETE /metrics HTTP/1.1": 405,
     b"TRACE /status HTTP/1.1": 405,

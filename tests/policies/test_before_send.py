@@ -62,7 +62,7 @@ EXCUSES = [
 EVERYTHING_ELSE = {
     "to_recipient": 700,
     "same_to_recipient": 700,
-    "from_sender": 700,
+    "from_sender": 2_100,
     "alike_recipients": 700,
     "alike_senders": 700,
 }

@@ -10,14 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.contract import Credentials
-from connectors.decode import decode
 from connectors.registry import CONNECTORS
-from policies.tenant import Facts, TenantPolicy
+from policies.tenant import TenantPolicy
 from worker.commands.transcript import app
 from worker.crypto import MasterKey
 from worker.errors import ConfigurationError
-from worker.inbound import Answer, Delivery
-from worker.intake.admission import _collect
+from worker.inbound import Answer, Delivery, Posted
+from worker.intake.admission import examine
 from worker.keyring import open_keyring
 from worker.ledger import Ledger
 from worker.settings import load_settings
@@ -66,13 +65,10 @@ def _delivery(body: bytes) -> Delivery:
     )
     policy = TenantPolicy()
     tenant = Tenant(id="acme", name="Acme", policy=policy, policy_digest="", connectors={"instagram": source})
-    now = time.time_ns() // 1000
-    events, foreign = _collect(
-        source, decode(body)[0], now, Facts(now=now, policy=policy), lambda _error: None
-    )
-    return Delivery(
-        tenant=tenant, source=source, received_at=now, size=len(body), events=events, foreign=foreign
-    )
+    posted = Posted(tenant=tenant, source=source, received_at=time.time_ns() // 1000, body=body)
+    delivery = examine(posted, lambda _error: None)
+    assert delivery is not None
+    return delivery
 
 
 def run(*arguments: str) -> str:
