@@ -39,6 +39,7 @@ from worker.directory import Directory
 from worker.holds.holding import Scope
 from worker.inbound import Answer
 from worker.register import Register
+from worker.rights.attending import attend
 from worker.rights.deadlines import DAY, Source, Urgency, due
 from worker.rights.erase import Eraser
 from worker.rights.errors import RightsRefused
@@ -249,6 +250,26 @@ def test_files_of_earlier_exports_are_removed(office: Office, tmp_path: Path) ->
     answer = office.ask("DELETE", WHATSAPP)
     assert [path.exists() for path in paths] == [False, True, False]
     assert (answer.counts.files, answer.counts.files_left) == (2, 1)
+
+
+def test_what_was_asked_is_forgotten_a_month_after_it_was_done(office: Office, tmp_path: Path) -> None:
+    """Nothing identifies anybody any more; an erasure still finds the file, and the same request is a new one."""
+    office.tell(ACME, "whatsapp", said("whatsapp", "m1", SECRET))
+    first = office.ask("EXPORT", WHATSAPP, file=planned(tmp_path / "a.json"))
+    attend(office.desk, office.tools)
+    assert office.desk.status("acme", bytes.fromhex(first.id)).results_url
+    office.now = NOW + 32 * DAY
+    attend(office.desk, office.tools)
+    [kept] = office.desk.all("acme")
+    assert (kept.status, kept.results_url, outcomes(kept)) == (
+        *("COMPLETED", None),
+        {"phoneNumbers[0]": "exported"},
+    )
+    with pytest.raises(RightsRefused, match="no such request"):
+        office.desk.export("acme", bytes.fromhex(first.id))
+    assert office.ask("EXPORT", WHATSAPP).id != first.id
+    assert office.ask("DELETE", WHATSAPP).counts.files == 1
+    assert not (tmp_path / "a.json").exists()
 
 
 def test_no_file_is_written_over(office: Office, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Attended(Private, frozen=True, kw_only=True):
 def attend(desk: Desk, tools: Tools) -> Attended:
     """Look after everything once. Any replica may, at any time, several at once."""
     _take_up(desk, tools)
+    desk.close()
     resumed = desk.resume()
     with tools.store.reading() as tx:
         late = due(tx, tools.clock(), tools.deadlines)

@@ -20,7 +20,7 @@ from worker.rights.finding import Finder
 from worker.rights.outcome import Outcome, Status
 from worker.rights.rectify import Rectifier
 from worker.rights.request import Right, RightsRequest
-from worker.rights.steps import DONE, REST, SEARCH, WRITE, Steps, Tools
+from worker.rights.steps import CLOSED, DONE, REST, SEARCH, WRITE, Steps, Tools
 from worker.rights.subject import Person
 from worker.rights.ticket import Answer, Case, Order, Progress, Sealer, found, logged, told
 from worker.store import rights
@@ -29,6 +29,11 @@ from worker.store.rights import Kept
 
 SAME: Final = DAY
 """For so long after it was done, the same request is the same: whoever asks again is told what was done."""
+
+REMEMBERED: Final = 31 * DAY
+"""For so long after it was done it is known what was asked, and the results of an export can be fetched."""
+
+_AT_ONCE: Final = 500
 
 ACTS: Final = {
     Right.EXPORT: "rights_export",
@@ -97,7 +102,7 @@ class Desk:
     def work(self, tenant: str, id_: bytes) -> Answer:
         """Take one step after the other until it is done, or a hold keeps it. Raises RightsRefused, or what fails."""
         case = self._case(tenant, id_)
-        while case.kept.step not in {DONE, HELD}:
+        while not case.kept.is_done and case.kept.step != HELD:
             self._steps.take(case)
             case = self._case(tenant, id_)
         return self._told(case)
@@ -107,6 +112,19 @@ class Desk:
         with self._store.reading() as tx:
             unfinished = rights.unfinished(tx, tenant)
         return [self._resume(of, kept) for of, kept in unfinished if self._is_ready(of, kept)]
+
+    def close(self) -> int:
+        """Forget what was asked by requests that were done long ago; how many.
+
+        Which conversations they were about stays, as long as those do: an erasure has to find the files of exports.
+        """
+        with self._store.reading() as tx:
+            old = rights.done_before(tx, DONE, self._clock() - REMEMBERED, _AT_ONCE)
+        for tenant, kept in old:
+            sealed = self._sealer.seal(tenant, kept.id, Order())
+            with self._store.transaction() as tx:
+                rights.move(tx, tenant, kept.id, DONE, step=CLOSED, sealed=sealed)
+        return len(old)
 
     # -- telling -----------------------------------------------------------------------------------------
 
@@ -143,7 +161,7 @@ class Desk:
         Somebody may have come back who was erased, or an erasure may have emptied what was asked before.
         """
         kept = self._known(tx, tenant, request)
-        if kept is None or kept.step != DONE:
+        if kept is None or not kept.is_done:
             return kept is not None
         if request.request_type is Right.DELETE:
             return not self._finder.person(tx, tenant, request, arrival.region).personas
@@ -170,7 +188,7 @@ class Desk:
     def _record(self, tenant: str, request: RightsRequest, arrival: Arrival, *, standing: bool) -> bytes:
         with self._store.transaction() as tx:
             last, id_ = self._last(tx, tenant, request)
-            if last is not None and (standing or last.step != DONE):
+            if last is not None and (standing or not last.is_done):
                 self._again(tx, tenant, last, arrival)
                 return last.id
             rights.add(tx, tenant, self._fresh(tenant, id_, request, arrival))
@@ -202,7 +220,7 @@ class Desk:
 
     def _again(self, tx: Connection, tenant: str, kept: Kept, arrival: Arrival) -> None:
         """An export is searched and written once more: into its new file, beside those that it has."""
-        if kept.kind != Right.EXPORT or (kept.step != DONE and arrival.file is None):
+        if kept.kind != Right.EXPORT or (not kept.is_done and arrival.file is None):
             return
         files = self._sealer.progress(tenant, kept).files
         if arrival.file is not None and arrival.file.path not in {
@@ -246,7 +264,7 @@ class Desk:
     def _fail(self, tenant: str, id_: bytes) -> None:
         with self._store.transaction() as tx:
             kept = rights.find(tx, tenant, id_)
-            if kept is not None and kept.step != DONE:
+            if kept is not None and not kept.is_done:
                 rights.move(tx, tenant, id_, kept.step, status=Status.ERROR)
 
     # -- details -----------------------------------------------------------------------------------------
@@ -261,6 +279,6 @@ class Desk:
     def _told(self, case: Case) -> Answer:
         kept = case.kept
         urgency = urgency_of(kept, self._clock(), self._tools.deadlines)
-        has_results = kept.kind == Right.EXPORT and kept.step == DONE and case.order.request is not None
+        has_results = kept.kind == Right.EXPORT and kept.is_done and case.order.request is not None
         url = f"/v1/tenants/{case.tenant}/rights/{kept.id.hex()}/export" if has_results else None
         return told(kept, case.progress, urgency, held=kept.step == HELD, url=url)

@@ -45,6 +45,8 @@ PROVE: Final = "prove"
 TIDY: Final = "tidy"
 SWEEP: Final = "sweep"
 DONE: Final = "done"
+CLOSED: Final = "closed"
+"""Done so long ago that what was asked is forgotten."""
 
 STATUS: Final[Mapping[str, Status]] = {
     SEARCH: Status.SEARCHING,

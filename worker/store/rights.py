@@ -31,6 +31,11 @@ class Kept(Private, frozen=True, kw_only=True):
     sealed: bytes
     log: bytes | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it came to its end."""
+        return self.completed_at is not None
+
 
 def add(tx: Connection, tenant: str, kept: Kept) -> None:
     """Record a request that was looked for and not found. Raises Raced where another recorded it meanwhile."""
@@ -67,6 +72,13 @@ def of_kinds(tx: Connection, tenant: str, kinds: Sequence[str]) -> list[Kept]:
     """Every request of these kinds."""
     wanted = select(requests).where(requests.c.tenant == tenant, requests.c.kind.in_(kinds))
     return [_kept(row) for row in tx.execute(wanted.order_by(requests.c.received_at, requests.c.id))]
+
+
+def done_before(tx: Connection, step: str, before: Instant, limit: int) -> list[tuple[str, Kept]]:
+    """Requests at this step that were done before that instant, by tenant."""
+    wanted = select(requests).where(requests.c.step == step, requests.c.completed_at < before)
+    rows = tx.execute(wanted.order_by(requests.c.tenant, requests.c.id).limit(limit))
+    return [(row.tenant, _kept(row)) for row in rows]
 
 
 def unfinished(tx: Connection, tenant: str | None = None) -> list[tuple[str, Kept]]:
