@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
 import time
@@ -14,6 +15,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import func, select
 
+from worker.backup.journal import Journal
 from worker.crypto import CryptoError, MasterKey
 from worker.errors import SluicegateError
 from worker.keyring import open_keyring
@@ -138,6 +140,26 @@ def _clock(settings: Settings, _source: TenantSource) -> Iterator[Told]:
         yield Health.WRONG, f"this machine is {ahead:.0f} s behind the last commit: was its clock set back?"
 
 
+def _journal(settings: Settings, _source: TenantSource) -> Iterator[Told]:
+    path = settings.journal_file
+    if path is None:
+        yield (
+            Health.WARNING,
+            "SLUICEGATE_JOURNAL_FILE is not set: a restored backup brings back what was deleted after it was made",
+        )
+        return
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        yield Health.WRONG, f"{path} cannot be written by this user: nothing can be deleted"
+        return
+    position = Journal(path).position()
+    if path.resolve().is_relative_to(settings.data_dir.resolve()):
+        yield (
+            Health.WARNING,
+            f"{path} lies with the databases, and is lost with them: it belongs on another disk",
+        )
+    yield Health.FINE, f"{path} has {position.number if position else 0} lines"
+
+
 def _tenants(_settings: Settings, source: TenantSource) -> Iterator[Told]:
     if not source.directory.exists():
         yield Health.WARNING, f"there is no {source.directory}: `sluicegate tenants new` begins the first one"
@@ -193,6 +215,7 @@ CHECKS: Final[dict[str, Check]] = {
     "master key": _master_key,
     "store": _store,
     "keyring": _keyring,
+    "journal": _journal,
     "clock": _clock,
     "tenants": _tenants,
     "secrets": _secrets,

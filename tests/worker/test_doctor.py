@@ -55,6 +55,7 @@ class House:
             "DATABASE_URL": databases.store_url,
             "KEYRING_URL": databases.keyring_url,
             "PUBLIC_URL": "https://hooks.example.org",
+            "JOURNAL_FILE": str(directory.with_suffix(".journal")),
         }.items():
             monkeypatch.setenv(PREFIX + name, value)
 
@@ -163,6 +164,8 @@ def test_what_is_wrong_with_files_is_found(
         ({"public_url": None}, "public address", "nobody outside can open"),
         ({"public_url": "http://hooks.example.org"}, "public address", "not https"),
         ({"data_dir": Path("/proc/none")}, "data directory", "cannot be made"),
+        ({"journal_file": None}, "journal", "brings back what was deleted"),
+        ({"journal_file": Path("/proc/none/journal")}, "journal", "nothing can be deleted"),
     ],
 )
 def test_what_is_wrong_with_settings_is_found(
@@ -170,6 +173,17 @@ def test_what_is_wrong_with_settings_is_found(
 ) -> None:
     """Each by its check."""
     assert words in small.unwell(**changed)[check][1]
+
+
+def test_a_journal_beside_the_databases_or_damaged_is_found(small: House) -> None:
+    """It would be lost with them; or nothing could be deleted any more."""
+    journal = small.directory / "journal"
+    assert "belongs on another disk" in small.unwell(journal_file=journal)["journal"][1]
+    journal.write_bytes(b"what is this\n")
+    assert small.unwell(journal_file=journal)["journal"] == (
+        Health.WRONG,
+        "the end of the journal is damaged: move the file away and keep it",
+    )
 
 
 def test_a_signature_over_an_address_that_nobody_configured_is_found(small: House) -> None:

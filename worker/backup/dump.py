@@ -18,6 +18,7 @@ from worker.directory import new_id
 from worker.errors import ConfigurationError, Failed
 from worker.keyring import Keyring
 from worker.store.engine import Store
+from worker.store.shadow import is_shadow
 from worker.store.tables import (
     CommitRow,
     ConversationKeyRow,
@@ -87,7 +88,8 @@ def _rows_of(tx: Connection, table: Table) -> Iterator[Row]:
         wanted = wanted.order_by(*table.primary_key.columns)
     with tx.execute(wanted.execution_options(yield_per=_ROWS)) as found:
         for row in found:
-            yield tuple(row)
+            if not is_shadow(row.tenant):
+                yield tuple(row)
 
 
 @contextmanager
