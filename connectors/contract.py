@@ -172,6 +172,19 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     lookup: Lookup | None = None
 
 
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant configures so that the platform is asked what no webhook tells (``[connectors.<name>.reconcile]``).
+
+    ``options`` with their defaults; ``secrets`` the rings that are needed, ``optional`` those that may be there too.
+    ``addresses`` are the URLs that a configuration leads to, as with ``Outbound``. How to ask stands in the connector's folder.
+    """
+
+    options: Mapping[str, str | None]
+    secrets: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    addresses: Callable[[Sending], tuple[str, ...]]
+
+
 class Connector(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -188,7 +201,8 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     can (Ed25519: the tenant holds no more than its public key).
     ``decode`` reads a body that ``verify`` let pass; ``accepted`` is the answer once it is committed.
     ``signs_with`` is what the platform calls the secret that signs: files are named after it.
-    ``outbound`` is how it sends, None where this worker only listens.
+    ``outbound`` is how it sends, None where this worker only listens; ``reconciliation`` what it takes to ask the platform
+    what no webhook tells, None where there is nothing to ask.
     """
 
     name: str
@@ -206,3 +220,4 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     has_aliases: bool = False
     signs_with: str = "signing_secret"
     outbound: Outbound | None = None
+    reconciliation: Reconciliation | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from connectors import meta
-from connectors.contract import Connector, Outbound, Parse
+from connectors.contract import Connector, Outbound, Parse, Reconciliation
 from connectors.facebook import webhook as facebook
+from connectors.instagram import conversations
 from connectors.instagram import webhook as instagram
 from connectors.sms_console import outbound as console
 from connectors.sms_genesys import outbound as genesys_outbound
@@ -20,11 +21,12 @@ from connectors.sms_twilio import webhook as twilio
 from connectors.sms_vonage import outbound as vonage_outbound
 from connectors.sms_vonage import webhook as vonage
 from connectors.whatsapp import webhook as whatsapp
+from connectors.x import compliance
 from connectors.x import webhook as x
 from policies.message import Channel
 
 
-def _meta(channel: Channel, parse: Parse) -> Connector:
+def _meta(channel: Channel, parse: Parse, reconciliation: Reconciliation | None = None) -> Connector:
     """A channel of Meta's: one handshake and one signature for all of them."""
     return Connector(
         name=channel.value,
@@ -37,6 +39,7 @@ def _meta(channel: Channel, parse: Parse) -> Connector:
         needs=("signing_secrets", "verify_tokens"),
         signed_request=meta.signed_request,
         signs_with="app_secret",
+        reconciliation=reconciliation,
     )
 
 
@@ -58,7 +61,7 @@ def _own_format(name: str, outbound: Outbound) -> Connector:
 _ROWS: Final = (
     _meta(Channel.WHATSAPP, whatsapp.parse),
     _meta(Channel.FACEBOOK, facebook.parse),
-    _meta(Channel.INSTAGRAM, instagram.parse),
+    _meta(Channel.INSTAGRAM, instagram.parse, conversations.RECONCILIATION),
     Connector(
         name="x",
         channel=Channel.X,
@@ -69,6 +72,7 @@ _ROWS: Final = (
         sample_signature=x.sample_signature,
         has_aliases=True,
         signs_with="consumer_secret",
+        reconciliation=compliance.RECONCILIATION,
     ),
     Connector(
         name="sms-genesys",

@@ -83,6 +83,11 @@ class Observer:
         self._metrics.handshakes.set(now / _SECOND, tenant, connector)
         self._log.emit(HandshakeLine(tenant=tenant, connector=connector, status=status))
 
+    def shaken_elsewhere(self, tenant: str, connector: str, at: Instant) -> None:
+        """Another worker, or this one before it was started again, answered a handshake."""
+        self.handshakes[tenant, connector] = max(at, self.handshakes.get((tenant, connector), 0))
+        self._metrics.handshakes.set(self.handshakes[tenant, connector] / _SECOND, tenant, connector)
+
     def called_back(self, tenant: str, connector: str, callback: str) -> None:
         """A deauthorise or data-deletion callback was recorded."""
         self._metrics.callbacks.add(1, tenant, connector, callback)

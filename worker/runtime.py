@@ -38,6 +38,8 @@ from worker.log.writer import Log
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened, SingleProcess, open_all, prepare_data_directory
+from worker.reconcile.handing import Hand, answering
+from worker.reconcile.run import Tools
 from worker.rights.opening import tools_of
 from worker.settings import SECRET_PREFIX, Settings
 from worker.sms.calls import Calls
@@ -94,7 +96,9 @@ class Runtime:
         resources.callback(SingleProcess(self.opened.store).release)
         self.checkpointer = Checkpointer(self.opened.store)
         self.intake = self._intake(clock)
-        self.delivery = self._delivery(resources)
+        self._client = Client(settings.egress_networks)
+        resources.callback(self._client.close)
+        self.delivery = self._delivery()
         self.ledger = self._ledger(clock)
         self.intake.submit = self.ledger.submit
         self.tenants = TenantsInForce(tenant_source(settings), self._tenants_changed)
@@ -227,7 +231,7 @@ class Runtime:
         return Ledger(
             self.opened.store,
             self.opened.keyring,
-            answers=self.intake.answers,
+            answers=answering(self.intake.answers),
             committed=self._committed,
             failed=self.observer.failed,
             examine=partial(examine, report=partial(self.observer.fault, Place.INTAKE)),
@@ -236,14 +240,12 @@ class Runtime:
             capacity=self.settings.queue_size,
         )
 
-    def _delivery(self, resources: ExitStack) -> Delivery:
+    def _delivery(self) -> Delivery:
         settings = self.settings
-        client = Client(settings.egress_networks)
-        resources.callback(client.close)
         return Delivery(
             self.opened.store,
             self.opened.keyring,
-            Calls(client, settings.send_seconds, self._show),
+            Calls(self._client, settings.send_seconds, self._show),
             Reports(self.log, self.metrics, self.observer),
             lambda: self.tenants.current,
             threads=settings.send_threads,
@@ -276,6 +278,14 @@ class Runtime:
             clock=clock,
             reload=self.tenants.reload,
             tenants=lambda: self.tenants.current,
+            asking=Tools(
+                store=self.opened.store,
+                keyring=self.opened.keyring,
+                carrier=self._client,
+                hand=Hand(self.ledger.submit, clock),
+                clock=clock,
+                seconds=self.settings.send_seconds,
+            ),
         )
 
     def _listeners(self) -> Listeners:

@@ -30,6 +30,7 @@ class Note(StrEnum):
     ENCRYPTED_CHAT = "encrypted_chat"
     CHAT_CONVERSATION = "chat_conversation"
     REPLAY_JOB = "replay_job"
+    SCRUB_GEO = "scrub_geo"
 
 
 class Why(StrEnum):

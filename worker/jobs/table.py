@@ -8,8 +8,9 @@ from typing import Final
 
 from policies.message import Private
 from worker.holds.jobs import hold_jobs
-from worker.jobs import Job, Stop
+from worker.jobs import Job, Stop, reconciling
 from worker.jobs.deadlines import show_due, tell_due
+from worker.jobs.freshness import share_handshakes
 from worker.jobs.sealing import seal_all
 from worker.jobs.terms import note_terms
 from worker.ledger import Clock
@@ -18,13 +19,14 @@ from worker.log.writer import Log
 from worker.metrics import Metrics
 from worker.observe import Observer
 from worker.opening import Opened
+from worker.reconcile.run import Tools
 from worker.retention.run import run_due
 from worker.retention.telling import telling
 from worker.rights.attending import attend
 from worker.rights.desk import Desk
 from worker.rights.excluding import erase_excluded
 from worker.rights.opening import tools_of
-from worker.rights.steps import Tools
+from worker.rights.steps import Tools as RightsTools
 from worker.selfaudit import standing
 from worker.selfaudit.audit import SelfAudit
 from worker.settings import Settings
@@ -39,7 +41,7 @@ _HOUR: Final = 3600.0
 
 
 class Means(Private, frozen=True, kw_only=True):
-    """What jobs work with. ``reload`` looks at tenant files; ``tenants`` are those in force."""
+    """What jobs work with. ``reload`` looks at tenant files; ``tenants`` are those in force; ``asking`` is what platforms are asked with."""
 
     opened: Opened
     settings: Settings
@@ -49,6 +51,7 @@ class Means(Private, frozen=True, kw_only=True):
     clock: Clock
     reload: Callable[[], bool]
     tenants: Callable[[], Tenants]
+    asking: Tools
 
 
 def standing_jobs(means: Means) -> tuple[Job, ...]:
@@ -81,7 +84,7 @@ def _shared(name: str, seconds: float, run: Callable[[Stop], bool]) -> Job:
     return Job(name=name, seconds=seconds, run=run, shared=True)
 
 
-def _attend(means: Means, tools: Tools) -> bool:
+def _attend(means: Means, tools: RightsTools) -> bool:
     """Go on with persons' requests, and make requests of what Meta asks for; its status pages follow."""
     attended = attend(Desk(tools), tools)
     for one in attended.resumed:
@@ -110,9 +113,11 @@ def _audit(means: Means, stop: Stop) -> bool:
     return standing.audit_tenants(store, audit, means.log, means.clock, means.tenants(), stop)
 
 
-def _watch(means: Means, tools: Tools) -> bool:
+def _watch(means: Means, tools: RightsTools) -> bool:
     """What every worker shows, whichever of them ran the jobs. Nothing is said of it."""
     store, tenants = means.opened.store, means.tenants()
     show_due(store, tools.deadlines, means.metrics, tenants, means.clock())
     standing.show_survivors(store, means.metrics, tenants)
+    share_handshakes(store, means.observer, tenants, means.clock())
+    reconciling.show_tokens(means.asking, means.metrics, tenants.serving)
     return False

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.contract import Connector, Credentials, Outbound
+from connectors.contract import Connector, Credentials, Outbound, Reconciliation
 from policies.message import MessageKind, Private
 from policies.retention import Retention
 from policies.sms.policy import SmsPolicy
@@ -48,7 +48,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class SendingEntry(Private, frozen=True, kw_only=True):
-    """``[connectors.<name>.sending]``: options with their defaults, references by ring."""
+    """``[connectors.<name>.sending]``, or ``….reconcile``: options with their defaults, references by ring."""
 
     options: Mapping[str, str]
     rings: Mapping[str, tuple[str, ...]]
@@ -57,12 +57,14 @@ class SendingEntry(Private, frozen=True, kw_only=True):
 class ConnectorEntry(Private, frozen=True, kw_only=True):
     """``[connectors.<name>]``: whose accounts, and the references of each ring of secrets.
 
-    ``sending``: options and rings of what it sends with, None where it only listens.
+    ``sending``: options and rings of what it sends with, None where it only listens; ``reconcile``: of what it asks the
+    platform with, None where it does not.
     """
 
     accounts: frozenset[str]
     rings: Mapping[str, tuple[str, ...]]
     sending: SendingEntry | None = None
+    reconcile: SendingEntry | None = None
 
 
 class TenantEntry(Private, frozen=True, kw_only=True):
@@ -179,29 +181,42 @@ class _Reader:
 
     def connector(self, table: Mapping[str, Any], connector: Connector) -> ConnectorEntry:
         path = f"connectors.{connector.name}."
-        self.only(table, path, ("accounts", *RINGS, *(("sending",) if connector.outbound else ())))
+        tables = {"sending": connector.outbound, "reconcile": connector.reconciliation}
+        self.only(table, path, ("accounts", *RINGS, *(name for name, known in tables.items() if known)))
         accounts = self.value(
             table, path, "accounts", "a list of account ids as strings, each once", _are_accounts
         )
         rings = {ring: tuple(self.ring(table, path, ring, connector)) for ring in RINGS}
-        sending = self.sending(table, path, connector.outbound) if connector.outbound else None
+        outbound, asking = connector.outbound, connector.reconciliation
+        sending = self.sending(table, path, "sending", outbound) if outbound else None
+        reconcile = self.sending(table, path, "reconcile", asking, asking.optional) if asking else None
         known = frozenset(accounts if _are_accounts(accounts) else ())
-        return ConnectorEntry(accounts=known, rings=rings, sending=sending)
+        if reconcile and reconcile.options["account"] not in (known if len(known) > 1 else {"", *known}):
+            self.wrong(f"{path}reconcile.account", "one of the accounts")
+        return ConnectorEntry(accounts=known, rings=rings, sending=sending, reconcile=reconcile)
 
-    def sending(self, parent: Mapping[str, Any], path: str, outbound: Outbound) -> SendingEntry | None:
-        if "sending" not in parent:
+    def sending(
+        self,
+        parent: Mapping[str, Any],
+        path: str,
+        which: str,
+        known: Outbound | Reconciliation,
+        optional: tuple[str, ...] = (),
+    ) -> SendingEntry | None:
+        if which not in parent:
             return None
-        table = self.table(parent, path, "sending", required=False)
-        path = f"{path}sending."
-        self.only(table, path, (*outbound.options, *outbound.secrets))
+        table = self.table(parent, path, which, required=False)
+        path = f"{path}{which}."
+        self.only(table, path, (*known.options, *known.secrets, *optional))
         options: dict[str, str] = {}
-        for name, default in outbound.options.items():
+        for name, default in known.options.items():
             value = table.get(name, default)
             if isinstance(value, str) and _is_option(value):
                 options[name] = value
             else:
                 self.wrong(f"{path}{name}", "a text")
-        rings = {name: tuple(self.references(table.get(name), f"{path}{name}")) for name in outbound.secrets}
+        names = (*known.secrets, *(name for name in optional if name in table))
+        rings = {name: tuple(self.references(table.get(name), f"{path}{name}")) for name in names}
         return SendingEntry(options=options, rings=rings)
 
     def senders(self, sms: SmsPolicy | None, connectors: Mapping[str, ConnectorEntry]) -> None:

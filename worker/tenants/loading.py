@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors.contract import Connector, Credentials, Sending
+from connectors.contract import Connector, Credentials, Outbound, Reconciliation, Sending
 from policies.digest import policy_digest
 from policies.message import Private
 from policies.retention import Retention
@@ -36,13 +36,15 @@ from worker.tenants.texts import Egress
 class TenantConnector(Private, frozen=True, kw_only=True):
     """One connector of one tenant: whose accounts it takes (PP-1) and the secrets that sign its deliveries.
 
-    ``sending`` is what it sends with, None where it only listens (or where what it would send with is not right).
+    ``sending`` is what it sends with, None where it only listens (or where what it would send with is not right);
+    ``reconcile`` what it asks its platform with, None where it does not (or where that is not right).
     """
 
     connector: Connector
     accounts: frozenset[str]
     credentials: Credentials
     sending: Sending | None = None
+    reconcile: Sending | None = None
 
 
 class Tenant(Private, frozen=True, kw_only=True):
@@ -208,20 +210,30 @@ class _Loading:
             connector=connector,
             accounts=entry.accounts,
             credentials=Credentials(**rings),
-            sending=self._sending(connector, entry.sending, egress) if entry.sending else None,
+            sending=self._sending(connector, "sending", connector.outbound, entry.sending, egress),
+            reconcile=self._sending(
+                connector, "reconcile", connector.reconciliation, entry.reconcile, egress
+            ),
         )
 
     def _sending(
-        self, connector: Connector, entry: SendingEntry, egress: tuple[Egress, ...]
+        self,
+        connector: Connector,
+        which: str,
+        known: Outbound | Reconciliation | None,
+        entry: SendingEntry | None,
+        egress: tuple[Egress, ...],
     ) -> Sending | None:
-        path = f"connectors.{connector.name}.sending."
+        if entry is None or known is None:
+            return None
+        path = f"connectors.{connector.name}.{which}."
         rings = self._resolved(entry.rings, path)
-        if rings is None or connector.outbound is None:
+        if rings is None:
             return None
         webhook = f"{self._public_url}/webhooks/{self._tenant}/{connector.name}" if self._public_url else ""
         sending = Sending(options=entry.options, secrets=rings, callback_url=webhook)
         try:
-            hosts = {urlsplit(address).hostname for address in connector.outbound.addresses(sending)}
+            hosts = {urlsplit(address).hostname for address in known.addresses(sending)}
         except ValueError as error:  # the connector's own sentence, without values
             self._wrong(path.removesuffix("."), str(error))
             return None
