@@ -7,7 +7,7 @@ carried up (the construction of RFC 6962). ``head`` covers the previous head and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -85,17 +85,14 @@ def leaves(stored: bytes) -> list[bytes]:
     return [bytes(item) for item in _decoder.decode(stored)]
 
 
-def merkle_path(records: Sequence[bytes], index: int) -> list[tuple[bool, bytes]]:
-    """What leads from a record to the root: for each level whether the neighbour stands on the left, and its hash."""
-    path: list[tuple[bool, bytes]] = []
-    level = [hashlib.sha256(b"\0" + record).digest() for record in records]
-    while len(level) > 1:
-        neighbour = index ^ 1
-        if neighbour < len(level):
-            path.append((neighbour < index, level[neighbour]))
-        level = _above(level)
-        index //= 2
-    return path
+def merkle_paths(records: Sequence[bytes], indexes: Iterable[int]) -> Iterator[list[tuple[bool, bytes]]]:
+    """What leads from each of these records to the root: at each level whether the neighbour is on the left, its hash."""
+    levels = [[hashlib.sha256(b"\0" + record).digest() for record in records]]
+    while len(levels[-1]) > 1:
+        levels.append(_above(levels[-1]))
+    for index in indexes:
+        path = ((index >> height, level) for height, level in enumerate(levels))
+        yield [(at & 1 == 1, level[at ^ 1]) for at, level in path if at ^ 1 < len(level)]
 
 
 def root_by(record: bytes, path: Iterable[tuple[bool, bytes]]) -> bytes:

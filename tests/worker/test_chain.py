@@ -267,3 +267,12 @@ def test_a_decision_can_be_matched_with_its_message_while_the_key_lives(replica:
 def test_records_are_read_by_position() -> None:
     """The stored form is an array in the order of the fields: adding one at the end keeps old chains."""
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(record(1)))[:2] == ["whatsapp", "1"]
+
+
+@given(st.lists(st.binary(max_size=4), max_size=20))
+def test_a_path_leads_from_every_record_to_the_root(records: list[bytes]) -> None:
+    """And from no other record."""
+    indexes = range(len(records))
+    for record, path in zip(records, chain.merkle_paths(records, indexes), strict=True):
+        assert chain.root_by(record, path) == chain.merkle_root(records)
+        assert chain.root_by(record + b"!", path) != chain.merkle_root(records)

@@ -250,7 +250,7 @@ def test_nothing_of_another_tenant_is_ever_in_it(
     """Nor, of one person's production, anything of another's; whatever is held, taken back, the same ids and numbers."""
     directory = tmp_path_factory.mktemp("office")
     number = next(_numbers)
-    houses = {which: House(replica, tenant(f"p{number}{which}"), directory) for which in "ab"}
+    houses = {which: House(replica, tenant(f"the-{which}-tenant-{number}"), directory) for which in "ab"}
     for house in houses.values():
         house.tell(message("first", f"hello {house.of.id}", who=WHO))
         house.place()
@@ -263,10 +263,10 @@ def test_nothing_of_another_tenant_is_ever_in_it(
     office.make(**scope)
     manifest, files = office.opened()
     texts = {line["text"] for line in files["messages"]}
-    mine = f"p{number}a"
+    mine = f"the-a-tenant-{number}"
     wanted = {f"{'ann' if who is WHO else 'bob'} to {mine}" for which, who, _ in told_ if which == "a"}
     assert texts == {f"hello {mine}"} | ({one for one in wanted if "ann" in one} if scope else wanted)
-    assert f"p{number}b" not in json.dumps([manifest, files])
+    assert f"the-b-tenant-{number}" not in json.dumps([manifest, files])
 
 
 # -- its file ------------------------------------------------------------------------------------------------
@@ -544,8 +544,12 @@ def test_what_is_inside_is_what_the_manifest_lists(
 def test_a_decision_that_is_not_in_the_chain_is_refused(
     office: Office, monkeypatch: pytest.MonkeyPatch, field: str, value: Any
 ) -> None:
-    proven = gather._proven
-    monkeypatch.setattr(gather, "_proven", lambda *told_: proven(*told_) | {field: value})
+    proofs = gather._proofs
+
+    def forged(*told_: Any) -> Iterator[dict[str, Any]]:
+        return (proof | {field: value} for proof in proofs(*told_))
+
+    monkeypatch.setattr(gather, "_proofs", forged)
     office.make(person=ANN)
     with pytest.raises(BundleRefused, match="decision on line 1"):
         office.opened()

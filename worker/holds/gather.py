@@ -91,12 +91,16 @@ class Gatherer:
         """What was decided about them, each with the way from its record to the head of the chain at that commit."""
         previous = chain.GENESIS
         for commit in decisions.read(self._tx, self._tenant):
-            for index, record in enumerate(chain.decode(commit.decisions)):
-                ref = self._wanted.get(record.subject)
-                if ref is not None:
-                    self.counts["decisions"] += 1
-                    self.policies.add(record.policy)
-                    yield {"ref": ref, **_proven(commit, previous, index, record)}
+            found = [
+                (index, record)
+                for index, record in enumerate(chain.decode(commit.decisions))
+                if record.subject in self._wanted
+            ]
+            for (_, record), proof in zip(found, _proofs(commit, [index for index, _ in found]), strict=True):
+                self.counts["decisions"] += 1
+                self.policies.add(record.policy)
+                ref = self._wanted[record.subject]
+                yield {"ref": ref, **_shown(record), **proof, "previous": previous.hex()}
             previous = commit.head
 
     def _pages(self) -> Iterator[list[bytes]]:
@@ -188,19 +192,19 @@ def _why(kept: Restricted | None) -> Line | None:
     return None if kept is None else {"why": kept.why, "since": iso(kept.since)}
 
 
-def _proven(commit: chain.Commit, previous: bytes, index: int, record: chain.DecisionRecord) -> Line:
-    leaves = chain.leaves(commit.decisions)
-    return {
-        "tenant": commit.tenant,
-        **_shown(record),
-        "record": base64.b64encode(leaves[index]).decode(),
-        "path": [[on_the_left, one.hex()] for on_the_left, one in chain.merkle_path(leaves, index)],
-        "sequence": commit.sequence,
-        "committed_at": commit.committed_at,
-        "count": commit.count,
-        "previous": previous.hex(),
-        "head": commit.head.hex(),
-    }
+def _proofs(commit: chain.Commit, indexes: list[int]) -> Iterator[Line]:
+    """For each of these decisions of a commit its record, and what leads from it to the commit's head."""
+    leaves = chain.leaves(commit.decisions) if indexes else []
+    for index, path in zip(indexes, chain.merkle_paths(leaves, indexes), strict=True):
+        yield {
+            "tenant": commit.tenant,
+            "record": base64.b64encode(leaves[index]).decode(),
+            "path": [[on_the_left, one.hex()] for on_the_left, one in path],
+            "sequence": commit.sequence,
+            "committed_at": commit.committed_at,
+            "count": commit.count,
+            "head": commit.head.hex(),
+        }
 
 
 def _shown(record: chain.DecisionRecord) -> Line:
