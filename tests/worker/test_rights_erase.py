@@ -46,7 +46,7 @@ from worker.rights.errors import RightsRefused
 from worker.rights.files import planned
 from worker.rights.ticket import Sealer
 from worker.sms.payload import SUPPRESSION, suppression_reference
-from worker.store import decisions, holds, messages, rights, seals, suppressions
+from worker.store import decisions, holds, messages, persons, rights, seals, suppressions
 from worker.store.engine import Store
 from worker.store.holds import Hold
 from worker.store.tables import Table
@@ -326,6 +326,25 @@ def test_what_a_hold_covers_is_restricted_and_erased_when_it_is_lifted(office: O
     audit(office.store, "acme")
 
 
+def test_what_was_written_under_a_hold_outlives_a_crash_too(office: Office) -> None:
+    """The hold was lifted, what it kept is gone, and then the process dies: whoever goes on knows what was written since."""
+    office.tell(ACME, "whatsapp", said("whatsapp", "m1", "covered"))
+    hold = place(office, Scope.TENANT)
+    office.ask("DELETE", WHATSAPP)
+    office.tell(ACME, "whatsapp", said("whatsapp", "m2", "me again"))
+    lift(office, hold)
+
+    def resume() -> None:
+        [resumed] = office.desk.resume()
+        if resumed.error is not None:
+            raise resumed.error
+
+    stop_at(office, "rest", resume, after=True)
+    resume()
+    assert [one.status for one in office.desk.all("acme")] == ["COMPLETED"]
+    assert texts(office) == ["me again"]
+
+
 def test_without_anything_new_the_key_goes_with_the_hold(office: Office) -> None:
     """All of it, as if there had been no hold; the receipt tells."""
     office.tell(ACME, "whatsapp", said("whatsapp", "m1", "covered"))
@@ -541,3 +560,37 @@ def test_an_erasure_costs_the_next_writer_one_look_and_nobody_after_it(databases
         before = statements("m3")
         erasing.ask("DELETE", WHATSAPP)
         assert [statements("m4"), statements("m5")] == [before + 1, before]
+
+
+def test_what_is_committed_while_the_rows_go_is_erased_with_them(
+    postgresql: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that found the person commits between the deletion and its end: the erasure sees it, and begins anew."""
+    with offices(postgresql, 2) as [writing, erasing]:
+        writing.tell(ACME, "whatsapp", said("whatsapp", "m1", SECRET))
+        gone = ids(writing)
+        removed, committed = threading.Event(), threading.Event()
+        erasure = threading.Thread(target=partial(erasing.ask, "DELETE", WHATSAPP))
+        meet, remove = Directory.meet, persons.remove
+
+        def meet_then_wait(*arguments: Any) -> None:
+            meet(*arguments)
+            if threading.current_thread().name == "ledger" and not removed.is_set():
+                erasure.start()
+                assert removed.wait(30)
+
+        def remove_then_wait(*arguments: Any) -> int:
+            rows = remove(*arguments)
+            removed.set()
+            assert committed.wait(30)
+            return rows
+
+        monkeypatch.setattr(Directory, "meet", meet_then_wait)
+        monkeypatch.setattr(persons, "remove", remove_then_wait)
+        writing.tell(ACME, "whatsapp", said("whatsapp", "m2", "in between"))
+        committed.set()
+        erasure.join(60)
+        assert (texts(writing), rows_about(writing, gone)) == ([], {})
+        [answer] = writing.desk.all("acme")
+        assert answer.status == "COMPLETED"
+        audit(writing.store, "acme")
