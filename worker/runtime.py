@@ -46,7 +46,7 @@ from worker.sms.calls import Calls
 from worker.sms.delivery import Delivery
 from worker.sms.outbound import Outbound
 from worker.sms.reports import Reports
-from worker.status import StoreProbe, disk, tenants_status, version, versions
+from worker.status import StoreProbe, disk, journal_status, tenants_status, version, versions
 from worker.store.callbacks import find_callback, record_callback
 from worker.store.checkpoint import Checkpointer
 from worker.tenants.loading import Tenants, TenantsInForce, TenantSource
@@ -202,6 +202,7 @@ class Runtime:
             "store": self._probe.ask(),
             "standing": self._probe.standings(),
             "disk": disk(self.settings.data_dir),
+            "journal": journal_status(self.settings.journal_file),
             "queue": {
                 "deliveries": self.ledger.depth,
                 "oldest_seconds": round(self.intake.oldest_seconds, 3),

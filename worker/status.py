@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from policies.message import Instant
+from worker.backup.journal import Journal
 from worker.observe import Observer
 from worker.store import accounts
 from worker.store.accounts import Standing
@@ -94,6 +95,17 @@ def disk(directory: Path) -> Mapping[str, int]:
     except OSError:
         return {}
     return {"free_bytes": usage.free, "total_bytes": usage.total}
+
+
+def journal_status(path: Path | None) -> Mapping[str, Any]:
+    """Whether a journal of what is deleted is kept, and how long it is (None: it cannot be written)."""
+    if path is None:
+        return {"kept": False}
+    try:
+        position = Journal(path).position()
+    except StoreError:
+        return {"kept": True, "lines": None}
+    return {"kept": True, "lines": position.number if position else 0}
 
 
 def tenants_status(tenants: Tenants, observer: Observer) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from sqlalchemy import select
 
 from policies.event import Consent
 from policies.lifecycle import Duty
+from policies.message import IdentifierKind
 from policies.record import State
 from tests.databases import ENGINES, MASTER, Databases, Provisioner
-from tests.flows.harness import NOW, Replica, delivery, edit, message, replicas, tenant, unsend
-from tests.flows.vault import ANN, Vault
+from tests.flows.harness import NOW, Replica, delivery, edit, message, person, replicas, tenant, unsend
+from tests.flows.vault import ANN, HORIZON, Vault
 from worker.acts import told
 from worker.backup.examine import examine
-from worker.backup.restore import RESTORED, RESTORED_WITH_LOSS
+from worker.backup.horizon import DAY, prune
+from worker.backup.restore import RESTORED, RESTORED_WITH_LOSS, Sources, Target, examine_sources, restore
+from worker.conformance.search import Search
 from worker.holds.holding import Holds
 from worker.rights.erase import Eraser, Gone
 from worker.store import decisions, holds, suppressions
@@ -27,6 +31,7 @@ from worker.store.people import conversations, identifiers
 from worker.transcripts import export
 
 ACME = tenant()
+CANARY = "canary-7f3a9c1e55d0"
 PAIRS = [(one, other) for one in ENGINES for other in ENGINES]
 
 
@@ -235,3 +240,58 @@ def test_a_text_on_its_way_is_not_sent_twice(
             states = tx.execute(select(outbox.c.state).order_by(outbox.c.key)).scalars().all()
     unresolved = OutboxState.UNRESOLVED
     assert states == [unresolved, unresolved, unresolved, OutboxState.SENT, unresolved]
+
+
+def test_what_was_erased_is_unreadable_once_the_horizon_has_passed(
+    sqlite: Databases, vault: Vault, provisioner: Provisioner
+) -> None:
+    """With the backup of the store from before, every keyring that is left, the master key and no journal."""
+    bob = person(IdentifierKind.PHONE, "12025550456")
+    with kept(sqlite, vault) as replica:
+        replica.tell(ACME, message("m1", CANARY, profile={"name": CANARY}), message("m2", "stays", who=bob))
+        vault.back_up(replica.store, replica.keyring)
+        [erased] = [
+            one["id"]
+            for one in export(replica.store, replica.keyring, "acme")["conversations"]
+            if CANARY in str(one)
+        ]
+        eraser(replica).conversation("acme", bytes.fromhex(erased))
+        later = replace(vault, directory=vault.directory / "later")
+        later.directory.mkdir()
+        later.back_up(replica.store, replica.keyring, NOW + 2 * DAY)
+    with provisioner.lent("sqlite") as into:
+        vault.restore(into, journal=False)
+        assert CANARY in readable(into), "before the horizon it can be: that is what the journal is for"
+    assert prune(vault.directory, HORIZON, NOW + 15 * DAY) == [vault.keys]
+    mixed = Sources(content=vault.content, keyring=later.keys, master=MASTER, journals=())
+    with provisioner.lent("sqlite") as into:
+        plan = examine_sources(mixed, HORIZON, NOW + 15 * DAY)
+        with into.opened() as (store, keyring):
+            restore(plan, Target(store=store, keyring=keyring, master=MASTER), ANN, NOW)
+        told = readable(into)
+    assert CANARY not in told
+    assert "stays" in told
+
+
+def test_no_canary_is_in_a_backup_or_comes_out_of_a_restore(
+    sqlite: Databases, vault: Vault, provisioner: Provisioner
+) -> None:
+    """In any spelling: not in the files, not in the journal, and what was unsent in no row of the restored store."""
+    with kept(sqlite, vault) as replica:
+        replica.tell(ACME, message("m1", CANARY, profile={"name": CANARY}))
+        vault.back_up(replica.store, replica.keyring)
+        replica.tell(ACME, unsend("m1"))
+    with provisioner.lent("sqlite") as into:
+        vault.restore(into)
+        assert CANARY not in readable(into)
+        files = [*vault.directory.iterdir(), *into.directory.iterdir()]
+        search = Search([CANARY])
+        assert {path.name for path in files if list(search.look(path.read_bytes()))} == set()
+        with into.opened() as (store, _), store.reading() as tx:
+            assert tx.execute(select(contents)).all() == []
+
+
+def readable(databases: Databases) -> str:
+    """Everything that a transcript tells."""
+    with databases.opened() as (store, keyring):
+        return str(export(store, keyring, "acme"))

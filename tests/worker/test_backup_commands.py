@@ -16,12 +16,15 @@ from worker.acts import told
 from worker.backup.container import BackupDamaged
 from worker.backup.escrow import split
 from worker.backup.horizon import DAY
+from worker.backup.journal import Journal
 from worker.commands import backup, keys, restore, verify
 from worker.crypto import MasterKey, MasterKeys
 from worker.errors import ConfigurationError
 from worker.opening import open_all
 from worker.runtime import wall_clock
 from worker.settings import load_settings
+from worker.status import journal_status
+from worker.store.journal import Erased
 from worker.transcripts import export
 
 ACME = tenant()
@@ -177,6 +180,17 @@ def test_without_a_journal_it_is_said(house: House, monkeypatch: pytest.MonkeyPa
     """Every time."""
     monkeypatch.delenv("SLUICEGATE_JOURNAL_FILE")
     assert "SLUICEGATE_JOURNAL_FILE" in house.back_up().stderr
+
+
+def test_the_status_tells_whether_a_journal_is_kept(tmp_path: Path) -> None:
+    """And whether it can be written."""
+    journal = Journal(tmp_path / "journal")
+    assert journal_status(None) == {"kept": False}
+    assert journal_status(journal.path) == {"kept": True, "lines": 0}
+    journal.append([Erased(tenant="acme", conversation=bytes(16))])
+    assert journal_status(journal.path) == {"kept": True, "lines": 1}
+    journal.path.write_bytes(b"what is this\n")
+    assert journal_status(journal.path) == {"kept": True, "lines": None}
 
 
 def test_old_keyrings_are_told_and_deleted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
