@@ -110,6 +110,19 @@ def test_what_is_kept_is_shown_and_what_is_due_goes() -> None:
 
 
 @pytest.mark.usefixtures("old")
+def test_a_receipt_is_handed_out_as_it_was_signed(data: Path) -> None:
+    assert run("retention", "run", *WHO).exit_code == 0
+    (listed,) = run("receipt", "list", "--tenant", "acme").stdout.splitlines()
+    id_, *_ = listed.split()
+    (data / "receipt.json").write_text(run("receipt", "show", id_, "--tenant", "acme").stdout)
+    (data / "public.pem").write_text(run("audit", "key").stdout)
+    checked = run("receipt", "verify", "receipt.json", "--key", "public.pem")
+    assert (checked.exit_code, checked.stdout.startswith("genuine: ")) == (0, True)
+    for unknown in ("00" * 16, "no id"):
+        assert "has no receipt of this id" in refused("receipt", "show", unknown, "--tenant", "acme")
+
+
+@pytest.mark.usefixtures("old")
 def test_who_and_why_are_asked_for_and_tenants_are_known() -> None:
     before = shown()
     assert "--by and --why" in refused("retention", "run")

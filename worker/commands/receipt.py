@@ -1,7 +1,8 @@
-"""``sluicegate receipt``: deletion receipts, checked offline."""
+"""``sluicegate receipt``: deletion receipts, handed out and checked offline."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +12,51 @@ from worker.audit.receipts import FORMAT, ReceiptRefused, verify_receipt
 from worker.audit.signing import PublicKey
 from worker.crypto import CryptoError
 from worker.errors import ConfigurationError, Failed
+from worker.opening import open_all
 from worker.plain import plain
 from worker.retention.report import FORMAT as REPORT
+from worker.settings import load_settings
+from worker.store.seals import find_receipt, receipts_since
+from worker.transcripts import iso
 
-app = typer.Typer(help="Check deletion receipts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Hand deletion receipts out, and check them.", no_args_is_help=True, add_completion=False
+)
 
 _MOST_BYTES = 4 << 20
 
 
 @app.callback()
 def _group() -> None:
-    """Check deletion receipts."""
+    """Hand deletion receipts out, and check them."""
+
+
+@app.command("list")
+def list_(tenant: Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]) -> None:
+    """List a tenant's receipts, the oldest first."""
+    with closing(open_all(load_settings(), migrate=False)) as opened, opened.store.reading() as tx:
+        for one in receipts_since(tx, tenant, 0):
+            typer.echo(f"{one.id.hex()}  {iso(one.made_at)}  {one.kind}")
+
+
+@app.command()
+def show(
+    receipt: Annotated[str, typer.Argument(help="The receipt's id.", metavar="ID")],
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")],
+) -> None:
+    """Print a receipt as it was signed: a file of it can be checked by anybody."""
+    with closing(open_all(load_settings(), migrate=False)) as opened, opened.store.reading() as tx:
+        found = find_receipt(tx, tenant, _id(receipt))
+    if found is None:
+        raise ConfigurationError(f"{tenant} has no receipt of this id: see `sluicegate receipt list`")
+    typer.echo(found.receipt)
+
+
+def _id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 @app.command()
