@@ -93,12 +93,18 @@ def told(tx: Connection, keyring: Keyring, tenant: str, limit: int = 1000) -> li
         ActTold(
             id=act.id.hex(),
             action=act.action,
-            about=act.about.hex(),
+            about=_named(act.about),
             done_at=act.done_at,
             operator=operator(act),
         )
         for act in acts.latest(tx, tenant, limit)
     ]
+
+
+def _named(about: bytes) -> str:
+    # What has a name (a tenant, an interface key's prefix) is shown by it, ids and keys of messages in hexadecimal.
+    text = about.decode("ascii", "replace")
+    return text if about.isascii() and text.isprintable() else about.hex()
 
 
 def _place(tenant: str, id_: bytes) -> bytes:

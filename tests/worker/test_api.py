@@ -290,6 +290,7 @@ def test_a_revoked_key_is_refused_at_once_by_everybody(house: House, tmp_path: P
         with opened.store.reading() as tx:
             acts = told(tx, opened.keyring, "acme")
             assert acts[-1].action == REVOKED
+            assert acts[-1].about == presented(f"Bearer {key}").prefix
             assert acts[-1].operator == Operator(name="Ann", why="lost")
             assert decisions.verify(tx, "acme") is None
 
