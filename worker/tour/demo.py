@@ -181,7 +181,10 @@ def next_steps(url: str, admin_url: str, log: Path, sample: Path, program: str) 
         ("texts held for a person", f"{program} quarantine list --tenant {TENANT}"),
         ("every rule and its clause", f"{program} policy list"),
         ("the tenant and its accounts", f"{program} tenants show {TENANT}"),
-        ("a delivery of your own", f"{program} replay {sample} --tenant {TENANT} --connector instagram"),
+        (
+            "a delivery of your own",
+            f"{program} replay {sample} --tenant {TENANT} --connector instagram --url {url}",
+        ),
         ("what is misconfigured", f"{program} doctor"),
         ("an examination of it all", f"{program} conform"),
     )
