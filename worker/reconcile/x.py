@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 
 import msgspec
@@ -25,7 +25,7 @@ from connectors.x.compliance import (
     upload_ids,
     user_events,
 )
-from policies.event import Event
+from policies.event import Event, MessageUnsent
 from policies.message import Direction, IdentifierKind, Instant, MessageKind, Private
 from worker.jobs import Stop
 from worker.reconcile.asking import Asker, CutShort
@@ -161,11 +161,9 @@ class _Reconciliation:
             raise CutShort(Trouble.UNEXPECTED.value)
         known = {one.id: one for one in entries}
         now = self._tools.clock()
-        for result in read.results:
-            entry = known.get(result.id)
-            events = list(self._events(entry, result, now)) if entry is not None else []
-            self._tools.hand.give(self._case.tenant, self._case.source, events)
-            self._tally.gone += bool(events)
+        told = [list(self._events(known[one.id], one, now)) for one in read.results if one.id in known]
+        self._tools.hand.give(self._case.tenant, self._case.source, list(chain.from_iterable(told)))
+        self._tally.gone += sum(any(isinstance(one, MessageUnsent) for one in some) for some in told)
         self._tally.asked += len(known)
         self._tally.unsure += read.damaged
         if read.damaged:
