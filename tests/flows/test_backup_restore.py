@@ -136,6 +136,50 @@ def test_what_was_unsent_since_does_not_come_back(
     assert texts == {"stays", None}
 
 
+def tombstones(databases: Databases) -> list[tuple[bytes, int]]:
+    """Keys and states of what is gone."""
+    with databases.opened() as (store, _), store.reading() as tx:
+        rows = tx.execute(select(messages.c.key, messages.c.state).where(messages.c.state >= State.UNSENT))
+        return sorted((row.key, row.state) for row in rows)
+
+
+def test_a_post_that_was_deleted_by_another_id_does_not_come_back(
+    databases: Databases, vault: Vault, provisioner: Provisioner
+) -> None:
+    """The backup knows a version alone; since then it was told whose version it is, and that was deleted."""
+    dora = person(IdentifierKind.X_ID, "7000001")
+    version = message("101", "second version", connector="x", who=dora)
+    with kept(databases, vault) as replica:
+        replica.tell(ACME, version, connector="x")
+        vault.back_up(replica.store, replica.keyring)
+        whole = message("100", "first version", connector="x", who=dora, also_known_as=("101",))
+        replica.tell(ACME, whole, connector="x")
+        replica.tell(ACME, unsend("100", connector="x"), connector="x")
+    with provisioner.lent(databases.engine) as into:
+        vault.restore(into)
+        with replicas(into) as [restored]:
+            restored.tell(ACME, version, connector="x")
+            with restored.store.reading() as tx:
+                assert tx.execute(select(contents)).all() == []
+        assert tombstones(into) == tombstones(databases)
+
+
+def test_a_line_from_before_the_backup_changes_nothing(
+    databases: Databases, vault: Vault, provisioner: Provisioner
+) -> None:
+    """A version was deleted, then it was told whose version it was: that is the tombstone, and the only one."""
+    dora = person(IdentifierKind.X_ID, "7000001")
+    with kept(databases, vault) as replica:
+        replica.tell(ACME, unsend("101", connector="x"), connector="x")
+        whole = message("100", "whole", connector="x", who=dora, also_known_as=("101",))
+        replica.tell(ACME, whole, connector="x")
+        vault.back_up(replica.store, replica.keyring)
+    with provisioner.lent(databases.engine) as into:
+        vault.restore(into)
+        assert tombstones(into) == tombstones(databases)
+        assert len(tombstones(into)) == 1
+
+
 def test_whoever_was_erased_since_does_not_come_back(
     databases: Databases, vault: Vault, provisioner: Provisioner
 ) -> None:

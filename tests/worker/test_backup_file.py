@@ -140,6 +140,9 @@ def test_the_first_damaged_place_is_named(whole: bytes) -> None:
         read(whole[: at + 9])
     with pytest.raises(BackupDamaged, match=f"ends at byte {at}, before chunk 3"):
         read(whole[:at])
+    swapped = [*parts[:3], parts[4], parts[3], *parts[5:]]
+    with pytest.raises(BackupDamaged, match=f"chunk 2 at byte {sum(map(len, parts[:3]))} was altered, moved"):
+        read(b"".join(swapped))
     with pytest.raises(BackupDamaged, match="follows the last chunk"):
         read(whole + b"x")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -166,6 +167,32 @@ def test_a_key_that_was_wrapped_late_is_found(replica: Replica, databases: Datab
     late.close()
     assert rotation.rewrap(replica.keyring, MasterKey.load(path)) == 1
     assert replica.keyring.keys("acme", [bytes(16)])
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_keys_that_are_wrapped_late_again_and_again(
+    replica: Replica, databases: Databases, path: Path, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While all of them are gone over: it ends when a pass found none, and says so when there is no end of it."""
+    late, real, numbers = databases.keyring(MASTER), rotation._rewrap_table, iter(range(times))
+
+    def meanwhile(*arguments: Any) -> int:
+        moved = real(*arguments)
+        if (number := next(numbers, None)) is not None:
+            late.make("acme", [bytes([number]) * 16])
+        return moved
+
+    monkeypatch.setattr(rotation, "_rewrap_table", meanwhile)
+    if times == 99:
+        with pytest.raises(Failed, match="do all workers have this file"):
+            rotate(replica, path)
+    else:
+        rotate(replica, path)
+        assert opens(databases, alone(path))
+        wrapped = databases.keyring(alone(path))
+        assert wrapped.keys("acme", [bytes(16)])
+        wrapped.close()
+    late.close()
 
 
 def test_the_key_before_goes_into_a_file_of_its_own(replica: Replica, path: Path) -> None:
