@@ -7,7 +7,7 @@ absent → stored → edited(n) → unsent → erased, forwards only. From ``uns
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -121,9 +121,15 @@ def join(one: Record, other: Record) -> Record:
 
 
 def record_of_message(
-    event: MessageReceived | MessageEdited, conversation: bytes | None, reply_to: bytes
+    event: MessageReceived | MessageEdited,
+    conversation: bytes | None,
+    reply_to: bytes,
+    marks: Sequence[str] | None = None,
 ) -> Record:
-    """What a message or an edit tells. An edit replaces the text, the parts that it brings, or all."""
+    """What a message or an edit tells. An edit replaces the text, the parts that it brings, or all.
+
+    ``marks``: the sensitive categories that it speaks of (policies/sensitive/marks.py), None where nobody looked.
+    """
     message = event.message
     edit_number = max(1, event.edit_number) if isinstance(event, MessageEdited) else 0
     source = Source.EDIT if edit_number else Source.MESSAGE
@@ -137,6 +143,9 @@ def record_of_message(
         parts["details"] = Part(edit_number, at, content.details)
     if content.profile or whole:
         parts["profile"] = Part(edit_number, at, content.profile)
+    # An edit says of what was marked before that it is not said any more.
+    if marks or (edit_number and marks is not None):
+        parts["marks"] = Part(edit_number, at, [str(one) for one in marks])
     parts["id"] = Part(0, 0, message.id)
     if message.thread:
         parts["thread"] = Part(0, 0, message.thread)

@@ -32,6 +32,7 @@ from policies.lifecycle import CLAUSES, Duty
 from policies.message import Channel, Direction, Identifier, Instant, Message
 from policies.record import Record, Withheld, record_of_message, record_of_receipt, record_of_unsend
 from policies.rules import BEFORE_TRANSCRIPT
+from policies.sensitive.marks import marks
 from policies.tenant import Facts
 from policies.verdict import Decision, Outcome, Reason, ReasonCode
 from worker.chain import DecisionRecord
@@ -340,7 +341,10 @@ class Settlement:
         message = decision.message or event.message
         quoted = self._key(work, message.reply_to) if message.reply_to else b""
         conversation = self._directory.conversation(work.person)
-        told = record_of_message(msgspec.structs.replace(event, message=message), conversation, quoted)
+        marked = None if message.channel is Channel.X else marks(message)
+        told = record_of_message(
+            msgspec.structs.replace(event, message=message), conversation, quoted, marked
+        )
         withheld = work.item.withheld or decision.outcome is Outcome.QUARANTINED
         if work.item.released:
             return msgspec.structs.replace(told, withheld=Withheld.RELEASED)

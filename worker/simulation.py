@@ -49,10 +49,14 @@ class Change(msgspec.Struct, frozen=True, order=True):
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):
-    """How many messages were judged, and what would change, the most frequent first."""
+    """How many messages were judged, and what would change, the most frequent first.
+
+    ``withheld``: how many were not looked at, because they speak of what nobody consented to have used (PP-4).
+    """
 
     messages: int
     changes: tuple[tuple[Change, int], ...]
+    withheld: int = 0
 
     @property
     def changed(self) -> int:
@@ -63,8 +67,11 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
 def simulate(tx: Connection, keyring: Keyring, before: Tenant, after: Tenant, now: Instant) -> Simulation:
     """Judge every stored message under both versions."""
     counts: Counter[Change] = Counter()
-    total = 0
+    total = withheld = 0
     for stored in stored_messages(tx, keyring, before.id):
+        if stored.withheld:
+            withheld += 1
+            continue
         total += 1
         one, other = judge(stored.message, before, now), judge(stored.message, after, now)
         if one != other:
@@ -72,7 +79,7 @@ def simulate(tx: Connection, keyring: Keyring, before: Tenant, after: Tenant, no
             place = (message.channel.value, message.direction.value, message.kind.value)
             counts[Change(*place, one, other)] += 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Simulation(messages=total, changes=tuple(ranked))
+    return Simulation(messages=total, changes=tuple(ranked), withheld=withheld)
 
 
 def judge(message: Message, tenant: Tenant, now: Instant) -> Judgement:

@@ -21,6 +21,8 @@ from policies.message import (
     Private,
 )
 from policies.record import Part, State
+from policies.sensitive.marks import marks, withheld_without_consent
+from worker.consents import granted
 from worker.crypto import CryptoError
 from worker.directory import identifier_place
 from worker.keyring import ConversationKey, Keyring
@@ -30,11 +32,15 @@ _PAGE: Final = 500
 
 
 class Stored(Private, frozen=True, kw_only=True):
-    """A stored message under its keyed reference. ``conversation`` is the opaque id of whom it was exchanged with."""
+    """A stored message under its keyed reference. ``conversation`` is the opaque id of whom it was exchanged with.
+
+    ``withheld``: the sensitive categories because of which nobody but the conversation's own parties may use it (PP-4).
+    """
 
     key: bytes
     conversation: bytes
     message: Message
+    withheld: frozenset[str] = frozenset()
 
 
 def stored_messages(tx: Connection, keyring: Keyring, tenant: str) -> Iterator[Stored]:
@@ -47,7 +53,10 @@ def stored_messages(tx: Connection, keyring: Keyring, tenant: str) -> Iterator[S
         key = keyring.keys(tenant, [row.id]).get(row.id)
         if key is not None:
             person = _person(tx, tenant, row.id, key)
-            yield from _of_conversation(tx, tenant, row.id, key, person)
+            allowed = granted(tx, tenant, row.id)
+            for stored in _of_conversation(tx, tenant, row.id, key, person):
+                withheld = withheld_without_consent({*stored.withheld, *marks(stored.message)}, allowed)
+                yield msgspec.structs.replace(stored, withheld=withheld)
 
 
 def _of_conversation(
@@ -70,9 +79,10 @@ def _of_conversation(
         rows = tx.execute(page).all()
         sealed = messages.read_contents(tx, tenant, [row.content for row in rows])
         for row in rows:
-            message = _opened(tenant, row, sealed, key, person)
-            if message is not None:
-                yield Stored(key=row.key, conversation=conversation, message=message)
+            opened = _opened(tenant, row, sealed, key, person)
+            if opened is not None:
+                message, marked = opened
+                yield Stored(key=row.key, conversation=conversation, message=message, withheld=marked)
         if len(rows) < _PAGE:
             return
         last = rows[-1].key
@@ -84,12 +94,14 @@ def _opened(
     sealed: Mapping[bytes, bytes],
     key: ConversationKey,
     person: tuple[Identifier, ...],
-) -> Message | None:
+) -> tuple[Message, frozenset[str]] | None:
+    """The message, and what it was marked with."""
     if row.content not in sealed:
         return None
     try:
         parts = messages.open_parts(key.cipher, tenant, row.key, sealed[row.content])
-        return _message(row, {name: part.value for name, part in parts.items()}, parts, person)
+        values = {name: part.value for name, part in parts.items()}
+        return _message(row, values, parts, person), frozenset(map(str, values.get("marks") or ()))
     except (CryptoError, msgspec.MsgspecError, ValueError):
         return None
 

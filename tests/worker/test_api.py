@@ -559,7 +559,7 @@ def test_the_document_says_what_is_there() -> None:
     sms, rights = "/v1/tenants/{tenant}/sms", "/v1/tenants/{tenant}/rights"
     assert set(document["paths"]) == {
         *(sms, f"{sms}/{{id}}"),
-        *(rights, f"{rights}/{{id}}", f"{rights}/{{id}}/export"),
+        *(rights, f"{rights}/{{id}}", f"{rights}/{{id}}/export", "/v1/tenants/{tenant}/consents"),
     }
     statuses = set(document["paths"]["/v1/tenants/{tenant}/sms"]["post"]["responses"])
     assert statuses == {"202", "401", "403", "404", "409", "413", "415", "422", "503"}

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from worker.api.access import Caller, authenticate
 from worker.api.calls import LOOK, SUBMIT, Asked, Call, Services, Told, as_json, first_code, refusal
+from worker.api.consents import RECORD as CONSENTS
 from worker.api.errors import problem
 from worker.api.openapi import DOCUMENT
 from worker.api.reading import MOST_BYTES
@@ -71,6 +72,7 @@ class Api:
             Route("/openapi.json", self._document, methods=["GET"]),
             Route("/v1/tenants/{tenant}/sms", self._endpoint(SUBMIT), methods=["POST"]),
             Route("/v1/tenants/{tenant}/sms/{id}", self._endpoint(LOOK), methods=["GET"]),
+            Route("/v1/tenants/{tenant}/consents", self._endpoint(CONSENTS), methods=["POST"]),
             *(
                 Route(f"/v1/tenants/{{tenant}}/rights{path}", self._endpoint(call), methods=[method])
                 for (method, path), call in RIGHTS.items()

@@ -15,6 +15,7 @@ from worker.api.keys import KeyScope
 from worker.api.lookup import look_up
 from worker.api.models import Envelope, Item, Message, Problem, Problems, Results, Verdict
 from worker.api.reading import Unreadable, read
+from worker.inbound import Committed
 from worker.keyring import Keyring
 from worker.rights.steps import Tools
 from worker.sms.outbound import Outbound
@@ -43,12 +44,13 @@ class Told(Private, frozen=True, kw_only=True):
 
 
 class Services(Private, frozen=True, kw_only=True):
-    """What calls work with."""
+    """What calls work with. ``committed`` is told of what a call had settled, for log and metrics."""
 
     store: Store
     keyring: Keyring
     outbound: Outbound
     rights: Tools
+    committed: Callable[[Sequence[Committed]], None] = lambda _batch: None
 
 
 class Asked(Private, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "missing": "This field is needed.",
     "unknown_field": f"A field that is not known here; known are: {', '.join(Message.model_fields)}.",
     "wrong_type": "A value of another type is expected: nothing is converted.",
-    "not_a_choice": "One of: transactional, marketing, conversational.",
+    "not_a_choice": "Not one of the words for it: a purpose is transactional, marketing or conversational, a consent is granted"
+    " or withdrawn; openapi.json has them all.",
     "empty": "Nothing, or nothing but spaces, stands here.",
     "too_long": f"At most {LONGEST_TEXT} characters in a text, {LONGEST_NAME} in a name, 32 in an address.",
     "too_many": f"At most {MOST_MESSAGES} messages in one call.",
@@ -31,6 +32,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "not_json": "The body is not JSON in UTF-8.",
     "too_many_values": "More values stand in it than a thousand texts have.",
     "duplicate_field": "A field stands twice in one object.",
+    "not_a_category": "Small letters, digits and underscores, 64 at most; of what is sensitive only the words that there are.",
+    "unknown_connector": "The tenant has no such connector.",
+    "unknown_account": "The connector has no such account.",
+    "lies_ahead": "This moment lies in the future.",
     "conflict": "The client_reference stands for another text already.",
     "unauthorized": "No key, or none that is in force: send it as Authorization: Bearer.",
     "forbidden": "The key has not the scope that this needs.",
@@ -54,7 +59,10 @@ _CODES: Final[Mapping[str, str]] = {
     "too_short": "empty",
     "too_long": "too_many",
 }
-_FIELDS: Final = frozenset({*Message.model_fields, "messages"})
+_FIELDS: Final = frozenset(
+    {*Message.model_fields, "messages", "consents", "connector", "account", "person", "kind", "value"}
+    | {"category", "consent", "given_at"}
+)
 _UNNAMED: Final = "(unknown)"
 
 

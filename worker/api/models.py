@@ -172,8 +172,8 @@ class Message(Body):
             submitter=self.submitter or "",
             campaign=self.campaign or "",
             template=self.template or "",
-            send_after=_instant(self.send_after),
-            not_after=_instant(self.do_not_send_after),
+            send_after=instant(self.send_after),
+            not_after=instant(self.do_not_send_after),
             reference=self.client_reference or "",
             zone=self.time_zone,
             place=self.place,
@@ -192,7 +192,8 @@ class Envelope(Body):
     messages: Annotated[list[Any], Field(min_length=1, max_length=MOST_MESSAGES)]
 
 
-def _instant(moment: datetime | None) -> Instant | None:
+def instant(moment: datetime | None) -> Instant | None:
+    """The moment in microseconds since the epoch."""
     return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -9,6 +9,7 @@ from msgspec.json import schema_components
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from worker.api.consents import ConsentResults, ConsentsGiven
 from worker.api.errors import SENTENCES
 from worker.api.models import Message, Messages, Problems, Results, Text, Verdict
 from worker.api.rights import Rights, RightsList
@@ -30,7 +31,8 @@ _WHY: Final = {
 
 
 def _document() -> dict[str, Any]:
-    inputs, outputs = (Message, Messages), (Verdict, Results, Text, Rights, RightsList, Problems)
+    inputs = (Message, Messages, ConsentsGiven)
+    outputs = (Verdict, Results, Text, Rights, RightsList, ConsentResults, Problems)
     _, schemas = models_json_schema(
         [*((model, "validation") for model in inputs), *((model, "serialization") for model in outputs)],
         ref_template=_REF,
@@ -49,6 +51,7 @@ def _document() -> dict[str, Any]:
         "paths": {
             "/v1/tenants/{tenant}/sms": _submit(),
             "/v1/tenants/{tenant}/sms/{id}": _look(),
+            "/v1/tenants/{tenant}/consents": _consents(),
             "/v1/tenants/{tenant}/rights": _rights(),
             "/v1/tenants/{tenant}/rights/{id}": _right(),
             "/v1/tenants/{tenant}/rights/{id}/export": _export(),
@@ -97,6 +100,21 @@ def _look() -> dict[str, Any]:
             "responses": {
                 "200": {"description": "Found.", "content": _json(_ref(Text))},
                 **_refusals("401", "403", "404", "503"),
+            },
+        },
+    }
+
+
+def _consents() -> dict[str, Any]:
+    return {
+        "parameters": [_parameter("tenant", "The tenant's id: the key's own.")],
+        "post": {
+            "operationId": "consents",
+            "summary": "Record up to a thousand consents, given or withdrawn, with a result each. Scope: rights.",
+            "requestBody": {"required": True, "content": _json(_ref(ConsentsGiven))},
+            "responses": {
+                "200": {"description": "A result for each.", "content": _json(_ref(ConsentResults))},
+                **_refusals("401", "403", "404", "413", "415", "422", "503"),
             },
         },
     }

@@ -112,6 +112,8 @@ def simulate_(tenant: TenantId, candidate: Candidate, *, json: AsJson = False) -
         typer.echo(msgspec.json.encode(found))
         return
     typer.echo(f"{found.messages} messages judged, {found.changed} would be judged otherwise")
+    if found.withheld:
+        typer.echo(f"{found.withheld} were left out: they are sensitive, and nobody consented to such a use")
     for change, count in found.changes:
         place = f"{change.channel} {change.direction} {change.kind}"
         typer.echo(plain(f"  {count:>7}  {place}: {_judgement(change.before)} -> {_judgement(change.after)}"))

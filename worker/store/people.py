@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -80,6 +80,22 @@ def _raise_watermark(column: str) -> Update:
     until: BindParameter[Instant] = bindparam("until")
     where = (known.tenant == bindparam("of"), known.id == bindparam("conversation"), known[column] < until)
     return update(conversations).where(*where).values({column: until})
+
+
+def consents_given(tx: Connection, tenant: str, only: Collection[bytes] | None = None) -> Sequence[Any]:
+    """Every consent with its conversation's connector and account, of these conversations or of all."""
+    wanted = (
+        select(consents, conversations.c.connector, conversations.c.account)
+        .join(
+            conversations,
+            (conversations.c.tenant == consents.c.tenant) & (conversations.c.id == consents.c.conversation),
+        )
+        .where(consents.c.tenant == tenant)
+        .order_by(consents.c.conversation, consents.c.category)
+    )
+    if only is not None:
+        wanted = wanted.where(consents.c.conversation.in_(sorted(only)))
+    return tx.execute(wanted).all()
 
 
 CHANNEL: Final = "channel"
