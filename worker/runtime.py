@@ -262,6 +262,7 @@ class Runtime:
                 keyring=keyring,
                 outbound=outbound,
                 rights=tools_of(self.opened, self.settings, clock),
+                committed=self._committed,
             ),
             tenants=lambda: self.tenants.current,
             in_service=lambda: not self._draining,
