@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from prometheus_client import generate_latest
+from pydantic import SecretStr
 
 from tests.collected import Collected
 from tests.databases import Databases
@@ -17,9 +20,11 @@ from worker.audit.signing import SigningKey
 from worker.jobs.deadlines import show_due, tell_due
 from worker.jobs.sealing import seal_all
 from worker.jobs.terms import CURSOR, InForce, note_terms
-from worker.log.lines import DeadlineLine, Level, TermsLine
+from worker.log.lines import DeadlineLine, FaultLine, Level, TermsLine
 from worker.metrics import Metrics
 from worker.rights.deadlines import DAY, Deadlines
+from worker.runtime import Runtime
+from worker.settings import Settings
 from worker.store import cursors, rights, seals
 from worker.store.cursors import SHARED
 from worker.store.rights import Kept
@@ -139,3 +144,65 @@ def test_other_terms_are_told_once_with_what_was_before(replica: Replica) -> Non
     assert changed.level is Level.WARNING
     assert (changed.before_digest, changed.before_rule_pack) == ("0" * 16, "2025-01.1")
     assert (changed.digest, changed.rule_pack) == (first.digest, first.rule_pack)
+
+
+JOBS = {
+    "checkpoints",
+    "deadlines",
+    "exclusions",
+    "forget",
+    "freshness",
+    "holds",
+    "productions",
+    "reconciliation",
+    "reload",
+    "retention",
+    "rights",
+    "self_audit",
+    "terms",
+    "watch",
+}
+ALONE = {"forget", "productions", "reload", "watch"}
+
+
+def test_every_job_of_a_worker_runs(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On either engine, with a tenant; those that are not shared are about a process, or about its machine."""
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "acme.toml").write_text(
+        'name = "Acme"\n[connectors.x]\naccounts = ["1"]\nsigning_secrets = ["env:SLUICEGATE_SECRET_X"]\n'
+    )
+    monkeypatch.setenv("SLUICEGATE_SECRET_X", "invented")
+    (tmp_path / "master.key").write_bytes(base64.b64encode(bytes(range(32))))
+    made = Settings(
+        data_dir=tmp_path,
+        database_url=SecretStr(databases.store_url),
+        keyring_url=SecretStr(databases.keyring_url),
+        webhook_listen_port=0,
+        admin_listen_port=0,
+    )
+    log = Collected()
+    runtime = Runtime(made, log)
+    try:
+        runtime.tenants.reload(forced=True)
+        for job in runtime.schedule._jobs:
+            runtime.schedule._look(job)
+        jobs = runtime.status()["jobs"]
+        assert log.of(FaultLine) == []
+        assert set(jobs) == JOBS
+        assert {name for name, told in jobs.items() if not told["shared"]} == ALONE
+        assert {told["outcome"] for told in jobs.values()} == {"done", "nothing"}
+        assert all(told["last_run"] for told in jobs.values())
+        assert len({told["by"] for told in jobs.values()}) == 1
+        assert runtime.status()["state"] == "green"
+    finally:
+        runtime.schedule.stop()
+        runtime.close()
+
+
+def test_every_job_is_documented() -> None:
+    """In the table of docs/operations.md, and no other."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.partition("| job | how often | what |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == JOBS

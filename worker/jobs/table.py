@@ -10,7 +10,7 @@ from policies.message import Private
 from worker.holds.jobs import hold_jobs
 from worker.jobs import Job, Stop, reconciling
 from worker.jobs.deadlines import show_due, tell_due
-from worker.jobs.freshness import share_handshakes
+from worker.jobs.freshness import share_handshakes, tell_stale
 from worker.jobs.sealing import seal_all
 from worker.jobs.terms import note_terms
 from worker.ledger import Clock
@@ -75,6 +75,8 @@ def standing_jobs(means: Means) -> tuple[Job, ...]:
         _shared("rights", _MINUTE, lambda _: _attend(means, tools)),
         _shared("exclusions", _QUARTER, lambda _: bool(erase_excluded(Desk(tools), tools))),
         _shared("retention", _HOUR, partial(_retain, means)),
+        _shared("freshness", _HOUR, lambda _: tell_stale(store, log, means.tenants(), clock())),
+        _shared("reconciliation", settings.reconcile_seconds, partial(_reconcile, means)),
         *hold_jobs(opened, clock, means.tenants),
         *audits,
     )
@@ -104,6 +106,11 @@ def _retain(means: Means, stop: Stop) -> bool:
         tell=telling(means.log, means.metrics),
         stop=stop,
     )
+
+
+def _reconcile(means: Means, stop: Stop) -> bool:
+    telling_ = reconciling.Telling(log=means.log, metrics=means.metrics, observer=means.observer)
+    return reconciling.reconcile_all(means.asking, telling_, means.tenants().serving, stop)
 
 
 def _audit(means: Means, stop: Stop) -> bool:
