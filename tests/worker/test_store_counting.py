@@ -59,8 +59,6 @@ def test_counts_add_up_within_their_windows(store: Store, tenant: str) -> None:
         assert tallies.sums(tx, tenant, "recipient", [b"a"], 8) == {b"a": 5}
         assert tallies.sums(tx, tenant, "recipient", [b"a"], 9) == {b"a": 0}
         assert tallies.sums(tx, tenant, "recipient", [], 0) == {}
-        assert tallies.totals(tx, tenant, "recipient", 7) == {b"a": 8, b"b": 1}
-        assert tallies.totals(tx, tenant, "recipient", 9) == {}
 
 
 def test_old_windows_are_forgotten_piece_by_piece(store: Store, tenant: str) -> None:

@@ -62,10 +62,8 @@ def test_what_waits_is_shown_by_cluster(store: Store) -> None:
         second = Cluster(cluster=b"\xbb", count=2, oldest=6, codes=("phishing", "spam"), score=900)
         assert reviews.clusters(tx, "acme") == [first, second]
         assert reviews.clusters(tx, "acme", limit=1) == [first]
-        assert reviews.oldest_waiting(tx, "acme") == 5
         assert reviews.counts(tx, "acme") == {WAITING: 3, RELEASED: 0, REJECTED: 1}
         assert reviews.counts(tx, "initech") == dict.fromkeys(ReviewState, 0)
-        assert reviews.oldest_waiting(tx, "initech") is None
 
 
 @pytest.mark.parametrize(

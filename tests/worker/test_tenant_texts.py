@@ -182,6 +182,16 @@ def test_what_is_wrong_is_named_by_its_place_and_never_repeated(before: str, aft
         assert SECRET_WORD not in "".join(problem.expected for problem in problems)
 
 
+def test_every_field_that_is_missing_is_named_at_once() -> None:
+    bad = (
+        GOOD.replace('kind = "did"\n', "").replace('evidence = "owned"\n', "").replace('country = "US"\n', "")
+    )
+    _, problems = read_tenant("acme.toml", bad.encode(), TABLE)
+    told = {problem.key: problem.expected for problem in problems}
+    assert told.keys() == {f"sms.senders[0].{name}" for name in ("kind", "evidence", "country")}
+    assert told["sms.senders[0].kind"].startswith("one of: did")
+
+
 def test_every_error_of_a_file_is_named_at_once() -> None:
     bad = (
         GOOD.replace('kind = "did"', 'kind = "no"')

@@ -1,1 +1,1 @@
-"""The socket side of a webhook: the application (app), what is admitted (admission), how it is answered (replies)."""
+"""The socket side of a webhook: the application (app), what is admitted (admission), answers (replies), bounds (protocol)."""

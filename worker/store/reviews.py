@@ -125,12 +125,6 @@ def counts(tx: Connection, tenant: str) -> dict[ReviewState, int]:
     return {state: found.get(state, 0) for state in ReviewState}
 
 
-def oldest_waiting(tx: Connection, tenant: str) -> Instant | None:
-    """Since when a text waits, None when none does."""
-    waiting = (reviews.c.tenant == tenant, reviews.c.state == ReviewState.WAITING)
-    return tx.execute(select(func.min(reviews.c.entered_at)).where(*waiting)).scalar()
-
-
 def purge(tx: Connection, tenant: str, before: Instant, limit: int) -> int:
     """Forget at most so many that were decided before that instant; how many."""
     return delete_some(tx, reviews, (reviews.c.tenant == tenant, reviews.c.decided_at < before), limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from worker.store.statements import add_up, delete_some, select_each
 from worker.store.tables import Table, TallyRow
@@ -33,16 +33,6 @@ def sums(tx: Connection, tenant: str, kind: str, names: Collection[bytes], since
     values = {"of": tenant, "kind": kind, "since": since}
     found = select_each(tx, _SUM, [(name,) for name in asked], values)
     return {asked[number]: int(total or 0) for number, total in found}
-
-
-def totals(tx: Connection, tenant: str, kind: str, since: int) -> dict[bytes, int]:
-    """Every name of a kind with how much there was from the window ``since`` on."""
-    wanted = (
-        select(tallies.c.name, func.sum(tallies.c.count))
-        .where(tallies.c.tenant == tenant, tallies.c.kind == kind, tallies.c.window >= since)
-        .group_by(tallies.c.name)
-    )
-    return {name: int(total) for name, total in tx.execute(wanted)}
 
 
 def purge(tx: Connection, tenant: str, kind: str, before: int, limit: int) -> int:

@@ -97,11 +97,30 @@ def read_egress(given: Any, wrong: Wrong) -> tuple[Egress, ...]:
 
 def convert(given: Any, type_: type[T], path: str, wrong: Wrong) -> T | None:
     """The value as ``type_``; None after telling where it does not fit. What was given is never told."""
+    missing = _missing(given, type_)
+    for name in missing:
+        wrong(f"{path}.{name}", _one_of(name) or "a value")
+    if missing:
+        return None
     try:
         return msgspec.convert(given, type_)
     except msgspec.ValidationError as error:
         wrong(*_explained(str(error), path))
         return None
+
+
+def _missing(given: Any, type_: Any) -> list[str]:
+    """The fields that a table must have and has not: all of them, where the conversion would tell the first."""
+    if not isinstance(given, dict) or msgspec.Struct not in getattr(type_, "__mro__", ()):
+        return []
+    return [
+        field.name for field in msgspec.structs.fields(type_) if field.required and field.name not in given
+    ]
+
+
+def _one_of(key: str) -> str:
+    enum = _ENUMS.get(key)
+    return f"one of: {', '.join(enum)}" if enum else ""
 
 
 def _senders(given: Any, wrong: Wrong) -> Iterator[Sender | None]:
@@ -178,11 +197,8 @@ def _explained(said: str, path: str) -> tuple[str, str]:
             return f"{where}.{field['name']}", "a value"
         return f"{where}.{_shown(field['name'])}", "no such key"
     if text.startswith("Invalid enum value"):
-        enum = _ENUMS.get(where.rpartition(".")[2])
-        return (
-            where,
-            f"one of: {', '.join(enum)}" if enum else "a word that the documentation of this key names",
-        )
+        words = _one_of(where.rpartition(".")[2])
+        return where, words or "a word that the documentation of this key names"
     # What is left are the sentences of our own types: none repeats a value.
     return where, text if text and not text.startswith(("Object", "Invalid")) else "a value that fits"
 

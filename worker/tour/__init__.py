@@ -1,1 +1,1 @@
-"""What a newcomer sees: a demo worker (demo), sample bodies (samples), and the story that they tell (story)."""
+"""What a newcomer sees: a demo worker (demo), sample bodies (samples), the story that they tell (story), texts (texts)."""
