@@ -24,7 +24,7 @@ from worker.backup.restore import RESTORED, RESTORED_WITH_LOSS, Sources, Target,
 from worker.conformance.search import Search
 from worker.holds.holding import Holds
 from worker.rights.erase import Eraser, Gone
-from worker.store import decisions, holds, suppressions
+from worker.store import decisions, holds, marks, suppressions
 from worker.store.messages import contents, messages
 from worker.store.outbox import OutboxState, outbox
 from worker.store.people import conversations, identifiers
@@ -221,6 +221,31 @@ def test_who_opted_out_since_stays_so(databases: Databases, vault: Vault, provis
         vault.restore(into)
         with into.opened() as (store, _), store.reading() as tx:
             assert suppressions.standing(tx, "acme", [one, other]) == {one}
+
+
+def test_who_is_known_to_be_a_child_stays_so(
+    databases: Databases, vault: Vault, provisioner: Provisioner
+) -> None:
+    """And whose mark was taken away has none, be it from before the backup or since."""
+    one, lifted, forgotten, before = (
+        marks.Marked(marked_at=NOW + number, reference=bytes([number]) * 16, mark="m", source="s")
+        for number in range(4)
+    )
+    with kept(databases, vault) as replica:
+        with replica.store.transaction() as tx:
+            marks.add(tx, "acme", [lifted, before])
+        with replica.store.transaction() as tx:
+            marks.lift(tx, "acme", [before])
+        vault.back_up(replica.store, replica.keyring)
+        with replica.store.transaction() as tx:
+            marks.add(tx, "acme", [one, forgotten])
+        with replica.store.transaction() as tx:
+            marks.lift(tx, "acme", [lifted])
+            marks.forget(tx, "acme", "m", [forgotten.reference])
+    with provisioner.lent(databases.engine) as into:
+        vault.restore(into)
+        with into.opened() as (store, _), store.reading() as tx:
+            assert marks.all_of(tx, "acme", ["m"]) == [one]
 
 
 def test_what_a_hold_keeps_back_is_kept_back_again(

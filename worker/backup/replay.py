@@ -23,7 +23,7 @@ from worker.holds.holding import Holds
 from worker.holds.placing import HoldDesk
 from worker.keyring import Keyring
 from worker.register import Register
-from worker.store import api_keys, decisions, holds, messages, people, persons, suppressions
+from worker.store import api_keys, decisions, holds, marks, messages, people, persons, suppressions
 from worker.store.engine import Store
 from worker.store.journal import (
     Alias,
@@ -35,9 +35,11 @@ from worker.store.journal import (
     Held,
     Lifted,
     Line,
+    Marked,
     Restricted,
     Revoked,
     Suppressed,
+    Unmarked,
 )
 from worker.store.statements import Row, select_in
 
@@ -211,6 +213,23 @@ def _consented(to: _Told, lines: Sequence[Consented]) -> None:
     people.change_consents(to.tx, to.tenant, changes)
 
 
+def _marked(to: _Told, lines: Sequence[Marked]) -> None:
+    added = [
+        marks.Marked(marked_at=one.marked_at, reference=one.reference, mark=one.mark, source=one.source)
+        for one in lines
+    ]
+    marks.add(to.tx, to.tenant, added)
+
+
+def _unmarked(to: _Told, lines: Sequence[Unmarked]) -> None:
+    for line in lines:
+        if line.reference is not None:
+            marks.forget(to.tx, to.tenant, line.mark, [line.reference])
+        else:
+            same = marks.Marked(marked_at=line.marked_at, reference=b"", mark=line.mark, source="")
+            marks.lift(to.tx, to.tenant, [same])
+
+
 def _revoked(to: _Told, lines: Sequence[Revoked]) -> None:
     for line in lines:
         api_keys.revoke(to.tx, to.tenant, line.prefix, line.at)
@@ -227,6 +246,8 @@ _TELL: Final[Mapping[type, Callable[[_Told, Any], None]]] = {
     Erased: _erased,
     Suppressed: _suppressed,
     Consented: _consented,
+    Marked: _marked,
+    Unmarked: _unmarked,
     Revoked: _revoked,
 }
 

@@ -98,8 +98,10 @@ def _target(settings: Settings) -> Iterator[Target]:
             keyring.migrate()
             store.migrate()
             alone = SingleProcess(store)
-            yield Target(store=store, keyring=keyring, master=master)
-            alone.release()
+            try:
+                yield Target(store=store, keyring=keyring, master=master)
+            finally:
+                alone.release()
     except StoreError as error:
         raise ConfigurationError(str(error)) from None
 

@@ -110,6 +110,25 @@ class Consented(Private, frozen=True, kw_only=True, tag="consented", tag_field="
     source: str = "channel"
 
 
+class Marked(Private, frozen=True, kw_only=True, tag="marked", tag_field="kind"):
+    """A mark that outlives content (worker/store/marks.py): known to be under 13."""
+
+    tenant: str
+    reference: bytes
+    mark: str
+    source: str
+    marked_at: Instant
+
+
+class Unmarked(Private, frozen=True, kw_only=True, tag="unmarked", tag_field="kind"):
+    """A mark is taken away: from one reference, or (None) from all that were marked at that time."""
+
+    tenant: str
+    mark: str
+    reference: bytes | None = None
+    marked_at: Instant = 0
+
+
 class Revoked(Private, frozen=True, kw_only=True, tag="revoked", tag_field="kind"):
     """A key of the programming interface is out of use."""
 
@@ -129,6 +148,8 @@ Line = (
     | Erased
     | Suppressed
     | Consented
+    | Marked
+    | Unmarked
     | Revoked
 )
 

@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from policies.message import Instant
+from worker.store import journal
+from worker.store.journal import note
 from worker.store.statements import insert_missing, select_in
 from worker.store.tables import MarkRow, Table
 
@@ -54,10 +56,12 @@ def add(tx: Connection, tenant: str, added: Iterable[Marked]) -> None:
     """Make marks; one that is there already stays as it is."""
     rows = [{"tenant": tenant, **msgspec.structs.asdict(one)} for one in sorted(set(added))]
     insert_missing(tx, marks, sorted(rows, key=lambda row: (row["reference"], row["mark"])))
+    note(tx, (journal.Marked(**row) for row in rows))
 
 
 def lift(tx: Connection, tenant: str, lifted: Sequence[Marked]) -> int:
     """Take marks away, with all others of the same persons; how many there were."""
+    note(tx, (journal.Unmarked(tenant=tenant, mark=one.mark, marked_at=one.marked_at) for one in lifted))
     return sum(tx.execute(delete(marks).where(*_same(tenant, one))).rowcount for one in lifted)
 
 
@@ -74,6 +78,7 @@ def forget(tx: Connection, tenant: str, mark: str, references: Collection[bytes]
     for one in sorted(references):
         where = (marks.c.tenant == tenant, marks.c.reference == one, marks.c.mark == mark)
         tx.execute(delete(marks).where(*where))
+    note(tx, (journal.Unmarked(tenant=tenant, mark=mark, reference=one) for one in references))
 
 
 def _same(tenant: str, one: Marked) -> tuple[Any, ...]:
