@@ -187,6 +187,21 @@ def test_a_hold_keeps_what_is_past_its_ceiling_until_it_is_lifted(house: House) 
     assert house.keys("acme") == []
 
 
+def test_a_hold_keeps_a_person_of_whom_only_tombstones_are_left(house: House) -> None:
+    """Whom they are about must be known to a court; without the hold they would be forgotten."""
+    acme = served("acme", keeping(text="30 days", media="30 days", personal="30 days"))
+    house.replica.tell(acme, message("m1", "bob", who=BOB), unsend("m1"))
+    desk = HoldDesk(house.replica.store, house.replica.keyring, "acme", tuple(ACCOUNTS.items()), house.clock)
+    whom = Terms(matter="7", authority="the court", operator=OFFICER, person="phone:+12025550177")
+    hold = bytes.fromhex(desk.place(whom))
+    house.now += 40 * DAY
+    assert house.run(acme)["acme"].persons == 0
+    assert len(house.keys("acme")) == 1
+    desk.lift(hold, OFFICER)
+    assert house.run(acme)["acme"].persons == 1
+    assert house.keys("acme") == []
+
+
 KINDS: Final = (MessageKind.TEXT, MessageKind.MEDIA, MessageKind.LOCATION, MessageKind.REACTION)
 _numbers = count()
 

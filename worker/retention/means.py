@@ -25,7 +25,7 @@ from worker.store.retry import persistently
 BATCH: Final = 500
 """Rows of one transaction: intake waits for no longer than that."""
 
-_REST: Final = 2.0
+_REST: Final = 3.0
 """How much longer than a batch the pause after it is."""
 _LONGEST_REST: Final = 2.0
 
