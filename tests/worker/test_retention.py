@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -200,6 +200,28 @@ def test_a_hold_keeps_a_person_of_whom_only_tombstones_are_left(house: House) ->
     desk.lift(hold, OFFICER)
     assert house.run(acme)["acme"].persons == 1
     assert house.keys("acme") == []
+
+
+def test_a_hold_that_is_placed_in_the_middle_of_a_batch_keeps_what_it_covers(
+    postgresql: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch looked before it was there; at the end of the chain it looks again."""
+    house = House(postgresql, signing_key(tmp_path))
+    acme = served("acme", keeping(text="30 days"))
+    house.replica.tell(acme, message("m1", "bob", who=BOB))
+    house.now += 40 * DAY
+    desk = HoldDesk(house.replica.store, house.replica.keyring, "acme", tuple(ACCOUNTS.items()), house.clock)
+    take_away = purge._take_away
+
+    def meanwhile(*words: Any) -> None:
+        monkeypatch.setattr(purge, "_take_away", take_away)
+        desk.place(Terms(matter="7", authority="the court", operator=OFFICER, person="phone:+12025550177"))
+        take_away(*words)
+
+    monkeypatch.setattr(purge, "_take_away", meanwhile)
+    assert house.run(acme)["acme"].held == 1
+    assert house.texts("acme") == ["bob"]
+    house.close()
 
 
 KINDS: Final = (MessageKind.TEXT, MessageKind.MEDIA, MessageKind.LOCATION, MessageKind.REACTION)
