@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.backup.escrow import _at_zero, _inverse, _times, combine, read_part, split
@@ -20,13 +20,14 @@ def test_the_field_is_that_of_aes() -> None:
     assert all(_times(value, _inverse(value)) == 1 for value in range(1, 256))
 
 
+@settings(max_examples=25)
 @given(st.binary(min_size=32, max_size=32), st.integers(2, 6), st.integers(0, 4), st.randoms())
 def test_any_parts_that_are_enough_give_the_key_back(
     key: bytes, needed: int, more: int, random: object
 ) -> None:
     """In any order, with more of them than are needed, some of them twice."""
     parts = split(key, needed, needed + more)
-    for some in itertools.islice(itertools.combinations(parts, needed), 10):
+    for some in itertools.islice(itertools.combinations(parts, needed), 4):
         assert combine(some[::-1]) == key
         assert combine([read_part(part.line) for part in some]) == key
     assert combine([*parts, parts[0]]) == key
