@@ -13,9 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from worker.api.access import Caller, authenticate
 from worker.api.calls import LOOK, SUBMIT, Asked, Call, Services, Told, as_json, first_code, refusal
@@ -32,6 +34,9 @@ MOST_CALLS: Final = 32
 """Calls at one time; one tenant has at most half of them, and of the bytes, and of the threads."""
 
 MOST_BYTES_IN_FLIGHT: Final = 4 * MOST_BYTES
+
+MOST_STREAMS: Final = 2
+"""Answers in pieces at one time: each holds a connection to the store for as long as its reader takes."""
 
 _THREADS: Final = 4
 _JSON: Final = "application/json"
@@ -63,6 +68,7 @@ class Api:
             lambda: asyncio.Semaphore(_THREADS // 2)
         )
         self._in_flight = 0
+        self._streams = 0
         self._bytes: Counter[str] = Counter()
 
     @property
@@ -171,6 +177,8 @@ class Api:
     # -- answers -------------------------------------------------------------------------------------------------------------
 
     def _answered(self, call: Call, caller: Caller | None, told: Told) -> Response:
+        if told.pieces is not None and self._streams >= MOST_STREAMS:
+            told = refusal(503, problem("busy"))
         tenant, key = (caller.tenant, caller.key) if caller is not None else ("", "")
         self._observer.called(call.name, tenant, key, told.status, first_code(told.body), told.texts)
         headers = dict(_HEADERS)
@@ -179,11 +187,27 @@ class Api:
         if told.status == 401:
             headers["www-authenticate"] = "Bearer"
         if told.pieces is not None:
-            return StreamingResponse(told.pieces, told.status, headers, _JSON)
+            self._streams += 1
+            return _Stream(told.pieces, told.status, headers, _JSON, BackgroundTask(self._streamed))
         return Response(as_json(told.body), told.status, headers, _JSON)
+
+    async def _streamed(self) -> None:
+        self._streams -= 1
 
     async def _document(self, _request: Request) -> Response:
         return Response(DOCUMENT, 200, _HEADERS, _JSON)
+
+
+class _Stream(StreamingResponse):
+    """An answer in pieces. Its background task runs however it ended: whoever goes away leaves nothing behind."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ended, self.background = self.background, None
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if ended is not None:
+                await ended()
 
 
 def _key_of(request: Request) -> str:
