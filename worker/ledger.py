@@ -24,6 +24,7 @@ from worker.settle import Settlement
 from worker.store.engine import Store, StoreError
 from worker.store.retry import persistently
 from worker.store.statements import Raced
+from worker.tails import Tails
 
 MOST_EVENTS: Final = 2_000
 """A batch takes no further delivery once it holds this many events."""
@@ -79,6 +80,7 @@ class Ledger:
         self._capacity = capacity
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._tails = Tails()
         self._waiting: Counter[str] = Counter()
         self._total = 0
         self._closed = False
@@ -261,13 +263,16 @@ class Ledger:
             by_tenant.setdefault(delivery.tenant.id, []).append(delivery)
         with self._store.transaction() as tx:
             settlements = [
-                Settlement(tx, self._keyring, by_tenant[tenant], now) for tenant in sorted(by_tenant)
+                Settlement(tx, self._keyring, by_tenant[tenant], now, self._tails.begin())
+                for tenant in sorted(by_tenant)
             ]
             for settlement in settlements:
                 settlement.apply()
             ends = [settlement.conclude() for settlement in settlements]
             if undone:
                 raise _Undone
+        for settlement in settlements:
+            self._tails.keep(settlement.tails)
         return [
             (delivery, settled, sequence, head)
             for settlement, (sequence, head) in zip(settlements, ends, strict=True)

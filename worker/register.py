@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -33,6 +33,7 @@ class Register:
         self._loaded: set[bytes] = set()
         self._meaning: dict[bytes, bytes] = {}
         self._lost: dict[bytes, Mapping[str, Part]] = {}
+        self._redacted: set[bytes] = set()
         self._keeper = Keeper(tx, directory, tenant, now)
 
     def load(self, keys: set[bytes]) -> None:
@@ -117,6 +118,21 @@ class Register:
             self._directory.unite(before.conversation, told.conversation)
         return before, held.record
 
+    def redact(self, key: bytes, place: Place, end: str, change: Callable[[str], str]) -> Record | None:
+        """Rewrite the text of a message that is loaded and opened, if it still ends so; None where it does not.
+
+        The text that is replaced is not kept, whatever holds there are: it may not be recorded (PP-3). The rewritten one is
+        the newer version, so that the message may come once more.
+        """
+        held = self._held.get(key)
+        part = held.record.parts.get("text") if held is not None else None
+        if part is None or not isinstance(part.value, str) or not part.value.endswith(end):
+            return None
+        at = len(part.value) - len(end)
+        text = Part(part.edit_number, part.at + 1, part.value[:at] + change(part.value[at:]))
+        self._redacted.add(key)
+        return self.merge(key, place, Record(parts={"text": text}))[1]
+
     def save(self) -> set[bytes]:
         """Write every message that moved, in key order; those of which a legal hold kept something. Raises Raced."""
         moved = [key for key in sorted(self._places) if self._has_moved(key)]
@@ -166,6 +182,7 @@ class Register:
             for key in moved
             if (before := self._before.get(key)) is not None
             and before.parts
+            and key not in self._redacted
             and self._held[key].record.state is State.STORED
             and any(self._held[key].record.parts.get(name) is not part for name, part in before.parts.items())
         }

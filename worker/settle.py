@@ -7,7 +7,7 @@ all tenants of the batch) counters and decision chains.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -44,6 +44,7 @@ from worker.keyring import PSEUDONYM, Keyring
 from worker.register import Place, Register
 from worker.sms.optouts import Replies
 from worker.store import accounts, decisions, outbox, people
+from worker.tails import Halves, NewTails, redact_first, split_reasons, without_second
 
 DAY: Final = 86_400 * 1_000_000
 
@@ -96,6 +97,7 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
     person: Person | None = None
     decision: Decision | None = None
     excluded: bool = False
+    halves: Halves | None = None
 
     def __repr__(self) -> str:
         return "<Work>"
@@ -105,8 +107,15 @@ class Settlement:
     """One tenant's deliveries on their way through one transaction: ``apply``, then ``conclude``."""
 
     def __init__(
-        self, tx: Connection, keyring: Keyring, deliveries: Sequence[Delivery], now: Instant
+        self,
+        tx: Connection,
+        keyring: Keyring,
+        deliveries: Sequence[Delivery],
+        now: Instant,
+        tails: NewTails | None = None,
     ) -> None:
+        """``tails``: the ends of earlier messages, where somebody remembers them."""
+        self.tails = tails
         self.deliveries = deliveries
         self._tenant = deliveries[0].tenant
         self._tx = tx
@@ -146,8 +155,15 @@ class Settlement:
         self._exclusions.load(work.person for work in everything if work.person is not None)
         for work in everything:
             self._judge(work)
+        self._join_halves(everything)
         self._directory.meet([work.person for work in everything if work.person is not None])
-        return [[self._settle(work) for work in some] for some in works]
+        return [[one for work in some for one in self._settle_whole(work)] for some in works]
+
+    def _settle_whole(self, work: Work) -> Iterator[Settled]:
+        """What becomes of an event, and of the message before it where a number of that went on in it."""
+        yield self._settle(work)
+        if work.halves is not None and (first := redact_first(self._register, work.halves)) is not None:
+            yield first
 
     def _answer(self) -> None:
         """What recipients' texts ask for is answered in the same transaction, and settled like everything else."""
@@ -263,6 +279,23 @@ class Settlement:
         if work.decision.message is None or self._register.is_erased(work.key):
             work.person = None
 
+    def _join_halves(self, works: Sequence[Work]) -> None:
+        """Find numbers that stand in two messages: what they end and what they begin is read together."""
+        if self.tails is None:
+            return
+        for work in works:
+            message = work.decision.message if work.decision is not None else None
+            if (
+                message is not None
+                and work.person is not None
+                and isinstance(work.item.event, MessageReceived)
+            ):
+                work.halves = self.tails.follow(work.person.references[0], message, work.key, work.place)
+        firsts = {work.halves.first.key for work in works if work.halves is not None}
+        if firsts:
+            self._register.load(firsts)
+            self._register.open(firsts)
+
     def _is_excluded(self, work: Work) -> bool:
         """Not for texts of our own: whether one is sent was decided before it came here."""
         own = work.item.disposition is not None
@@ -309,6 +342,9 @@ class Settlement:
                 self._replies.hear_stop(event.message)
             return self._settled(work, Disposition.DROPPED, reasons)
         told = self._told(work, event, decision)
+        if work.halves is not None and work.halves.split.after:
+            told = without_second(told, work.halves)
+            reasons += split_reasons(work.halves.split.after)
         before, after = self._register.merge(work.key, work.place, told)
         said = decision.message
         if isinstance(event, MessageReceived):

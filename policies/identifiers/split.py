@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from policies.identifiers import card
+from policies.identifiers.folding import CARD_MASK, fold
 from policies.identifiers.registry import REGISTRY, Registry
 from policies.identifiers.scan import Found, scan
 from policies.message import Private
@@ -39,6 +41,28 @@ def across(before: str, after: str, registry: Registry = REGISTRY) -> Split:
     return joined if joined.before and joined.after else spaced
 
 
+def may_go_on(before: str, after: str, registry: Registry = REGISTRY) -> bool:
+    """Whether a number could stand across the two: the cheap question, asked of every pair of messages.
+
+    ``before`` ends with digits, and ``after`` has more of them or says what they were; or ``before`` ends with what names
+    a number, and the first number of ``after`` is a whole one.
+    """
+    ends_open = before[-_NEAR:].rstrip(_TRAILING)[-1:].isdecimal()
+    first = _DIGIT.search(after, 0, _NEAR)
+    if first is None:
+        return ends_open and _names(after[:_NEAR], registry)
+    if ends_open:
+        return True
+    whole = _WHOLE.match(after, first.start()) is not None or card.KIND.token in before[-_NEAR:]
+    return whole and _names(before[-_NEAR:], registry)
+
+
+def _names(text: str, registry: Registry) -> bool:
+    """Whether a word for a number stands there, or a card's token."""
+    folded = fold(text).text
+    return CARD_MASK in folded or bool(registry.words.labels(folded))
+
+
 def _cut(before: str) -> int:
     """Where to begin: between two words, so that no end of a longer number is taken for a number."""
     if len(before) <= TAIL:
@@ -61,3 +85,7 @@ def _read(before: str, cut: int, joint: str, after: str, registry: Registry) -> 
 
 
 _SPACE: Final = re.compile(r"\s")
+_DIGIT: Final = re.compile(r"\d")
+_WHOLE: Final = re.compile(r"\d(?:(?:\W?\d){5}(?:\W?[^\W_])|[^\W_]{6})")
+_NEAR: Final = 60
+_TRAILING: Final = " \t\r\n-.,:;/?!)"

@@ -17,6 +17,8 @@ from ahocorasick_rs import AhoCorasick
 from policies.screening.data import shipped
 from policies.screening.normalise import fold
 
+_NOTHING: Final[frozenset[str]] = frozenset()
+
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """A concept was found in ``text[start:end]`` of what was searched."""
@@ -51,6 +53,8 @@ class Lexicon:
     def concepts(self, padded: str) -> frozenset[str]:
         """Which concepts stand in such a text."""
         found = self._machine.find_matches_as_indexes(padded, overlapping=True)
+        if not found:
+            return _NOTHING
         return frozenset(concept for number, _, _ in found for concept in self._concepts[number])
 
     def names(self) -> frozenset[str]:

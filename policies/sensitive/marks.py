@@ -101,8 +101,10 @@ _ASCII: Final = bytes(code if chr(code).isalnum() and code < 128 else 32 for cod
 def _plain(said: str) -> str:
     """Words without case and accents, one space apart. Quick, because every message is looked at."""
     if said.isascii():
-        return b" ".join(said.lower().encode().translate(_ASCII).split()).decode()
-    return " ".join(said.lower().translate(_FOLDING).split())
+        words = said.lower().encode().translate(_ASCII).decode()
+    else:
+        words = said.lower().translate(_FOLDING)
+    return " ".join(words.split()) if "  " in words else words
 
 
 def _phrases(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
