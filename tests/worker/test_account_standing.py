@@ -88,8 +88,8 @@ def test_marketing_that_waits_for_its_hours_does_not_hold_the_account_till_then(
     """Both reasons stand against one text; the others go as soon as the account may send again."""
     house.clock.advance(12 * 3600)  # deep in the night
     house.tell(change(AccountState.SUSPENDED, house.clock.now))
-    house.hand_in(purpose=Purpose.MARKETING)
     plain = house.hand_in("+12025550199")
+    house.hand_in(purpose=Purpose.MARKETING)
     house.rounds()
     house.tell(change(AccountState.ACTIVE, house.clock.now))
     house.clock.advance(SECONDS)

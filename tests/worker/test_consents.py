@@ -109,11 +109,11 @@ def test_a_consent_to_something_else_lifts_no_opt_out(databases: Databases) -> N
         "account": "+12025550123",
         "person": Identifier(kind=IdentifierKind.PHONE, value="+12025550143"),
     }
-    out = Consented(**sms, category="sms", consent=Consent.WITHDRAWN, at=desk.now)
+    out = Consented(**sms, category="sms", consent=Consent.WITHDRAWN, at=desk.now - 5)
     book.record(desk.tenant, [out], "import")
     book.record(
         desk.tenant,
-        [Consented(**sms, category="sensitive_health", consent=Consent.GRANTED, at=desk.now + 5)],
+        [Consented(**sms, category="sensitive_health", consent=Consent.GRANTED, at=desk.now)],
         "import",
     )
     with desk.replica.store.reading() as tx:

@@ -102,9 +102,12 @@ def test_nothing_of_it_is_on_disk_afterwards(ledger: Line) -> None:
     assert "536" not in str(ledger.said())
 
 
-def test_what_comes_once_more_brings_it_not_back(ledger: Line) -> None:
+@pytest.mark.parametrize(
+    ("first", "second"), [("536-90", "4399"), ("\uff15\uff13\uff16-\uff19\uff10", "\uff14\uff13\uff19\uff19")]
+)
+def test_what_comes_once_more_brings_it_not_back(ledger: Line, first: str, second: str) -> None:
     """Platforms send again for days: the rewritten version is the newer one; a real edit is newer still."""
-    events = [message("m1", "my ssn is 536-90"), message("m2", "4399", at=NOW + SECOND)]
+    events = [message("m1", f"my ssn is {first}"), message("m2", second, at=NOW + SECOND)]
     for event in (*events, *events, *events[::-1]):
         ledger.tell(event)
     assert ledger.said() == {"m1": "my ssn is [ID:us_ssn]", "m2": "[ID:us_ssn]"}
