@@ -50,7 +50,8 @@ def marks(message: Message) -> tuple[Category, ...]:
     if message.channel is Channel.X:
         return ()
     said = " ".join(_said(message.content))
-    return _marks(said[:LONGEST]) if said else ()
+    # Half a character has no UTF-8, and what looks for words wants it.
+    return _marks(said[:LONGEST].encode("utf-8", "replace").decode()) if said else ()
 
 
 def withheld_without_consent(marked: Iterable[str], granted: AbstractSet[str]) -> frozenset[str]:
