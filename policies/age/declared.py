@@ -27,6 +27,7 @@ ADULT: Final = 13
 
 def declared_age(text: str) -> int | None:
     """The greatest age under 13 that the text's author says they may have; None where they say nothing of the kind."""
+    text = text.encode("utf-8", "replace").decode()  # half a character has no UTF-8, which RE2 wants
     if _MAY.search(text) is None:
         return None
     said = _plain(text[:LONGEST])

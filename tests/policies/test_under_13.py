@@ -141,3 +141,8 @@ def test_other_ages_and_other_texts_are_nothing(text: str, age: int) -> None:
     for phrase in ("I'm {}", "I am {} years old", "j'ai {} ans", "tengo {} años", "ich bin {} Jahre alt"):
         assert declared_age(phrase.format(age)) is None
     declared_age(text)
+
+
+def test_half_a_character_hides_no_age() -> None:
+    """A lone surrogate has no UTF-8: what looks for phrases must neither fail nor look away."""
+    assert declared_age("\ud800 I'm 11 \udfff") == 11
