@@ -63,14 +63,13 @@ def _matching(said: str) -> list[int]:
 # --- the text: words and what parts sentences ---------------------------------------------------------------------------
 
 _APOSTROPHE: Final = re.compile(r"['\u2019\u2018\u02bc`\u00b4]")
-_SPACES: Final = re.compile(r"\s+")
 
 
 def _plain(text: str) -> str:
     said = folded(_APOSTROPHE.sub(" ", _QUOTED.sub(" _ ", text)).replace("\n", " . "))
     if not said.isascii():
         said = "".join(letter if letter.isascii() else _sign(letter) for letter in said)
-    return _SPACES.sub(" ", said).strip()
+    return " ".join(said.split())
 
 
 def _sign(letter: str) -> str:
